@@ -14,6 +14,8 @@ export interface Context {
  * Wraps a command's work for commander: context first, and what it answers becomes the process's exit code
  * (nothing: done).
  */
+// The caller names the options that its own `.option()` calls make; commander cannot infer them here.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export function run<T extends object>(
   command: Command,
   setExit: (code: ExitCode) => void,
