@@ -1,0 +1,4 @@
+/** `npm run docs`: writes the generated blocks of the documents. */
+import { writeDocuments } from './documents.js';
+
+await writeDocuments();
