@@ -62,6 +62,15 @@ export interface RunStatus {
 export const STATUS_MEMO = 'status';
 export const STATUS_QUERY = 'status';
 
+/** What was asked for, in the memo (key `request`) from the start on: a listing shows it before any worker has come. */
+export type RunRequest = Pick<RetrainInput, 'mode' | 'trigger' | 'requestedBy'>;
+export const REQUEST_MEMO = 'request';
+
+/** How a scheduled run ended: as its retrain did, or cancelled by hand, which must not pause the schedule. */
+export interface ScheduledRetrainOutcome extends Omit<RetrainOutcome, 'verdict'> {
+  readonly verdict: Verdict | 'cancelled';
+}
+
 /** Input of `promotion`: the only writer of aliases outside of a retrain. */
 export interface PromotionInput {
   readonly model: string;
@@ -78,6 +87,8 @@ export interface PromotionOutcome {
   readonly version: string;
   readonly previous: string | null;
   readonly verified: boolean;
+  /** True when serving did not confirm the version, so that the alias is back where it was. */
+  readonly movedBack: boolean;
   readonly details: readonly string[];
 }
 
