@@ -272,6 +272,19 @@ export interface RegisteredVersion {
   readonly verdict: 'promote' | 'refuse';
   readonly metrics: Readonly<Record<string, number>>;
   readonly mode: 'warm' | 'full';
+  readonly description?: string;
+  /** Every time that `prod` was moved to this version, oldest first. */
+  readonly promotions?: readonly PromotionRecord[];
+}
+
+/** Who moved `prod`, when, from which version to which, and why. Kept as a tag of the version that it was moved to. */
+export interface PromotionRecord {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly by: string;
+  readonly from: ModelVersion | null;
+  readonly to: ModelVersion;
+  readonly why: string;
 }
 
 export interface RegistrationRequest {
@@ -282,6 +295,15 @@ export interface RegistrationRequest {
   readonly startedAtMs: number;
   /** Folder with `MLmodel`, `model.onnx`, `tfjs/` and what else belongs to the version. */
   readonly modelFolder: string;
+  /**
+   * Makes the files that name MLflow's own ids (`MLmodel` and what goes with it): path in the version to text. Called
+   * again after a cut it must give the same text for the same ids.
+   */
+  readonly modelFiles?: (ids: {
+    readonly runId: string;
+    readonly modelId: string;
+    readonly artifactPath: string;
+  }) => Readonly<Record<string, string>>;
   /** Further artifacts of the run, such as the confusion matrix: file name to content. */
   readonly artifacts: Readonly<Record<string, string | Uint8Array>>;
   readonly parameters: Readonly<Record<string, string>>;
