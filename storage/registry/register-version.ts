@@ -5,7 +5,8 @@
  */
 import type { RegisteredVersion, RegistrationRequest } from '../types.js';
 import { proxyPath, readFolder, sha256, uploadFiles } from './artifacts.js';
-import type { MlflowClient, MlflowMetric, MlflowModelVersion, MlflowTag } from './mlflow-client.js';
+import type { MlflowMetric, MlflowModelVersion, MlflowTag } from './mlflow-calls.js';
+import type { MlflowClient } from './mlflow-client.js';
 import { RUN_KEY, toRegisteredVersion, toTags, versionTags } from './version-tags.js';
 
 /** Longest digest of a data set that MLflow takes; the whole one stands in the tags. */

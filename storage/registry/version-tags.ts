@@ -7,7 +7,7 @@ import type {
   RegistrationRequest,
   SnapshotId,
 } from '../types.js';
-import type { MlflowModelVersion, MlflowTag } from './mlflow-client.js';
+import type { MlflowModelVersion, MlflowTag } from './mlflow-calls.js';
 
 /** Tag by which the run, the logged model and the version of one retrain are found again. */
 export const RUN_KEY = 'workflow_run_id';
