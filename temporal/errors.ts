@@ -2,6 +2,15 @@
 
 export const TEMPORAL_ERRORS = {
   TEMPORAL_UNREACHABLE: { status: 503, meaning: 'The Temporal server does not answer.' },
+  TEMPORAL_DENIED: {
+    status: 503,
+    meaning: 'The Temporal server refused the credentials, or does not know the namespace.',
+  },
+  TEMPORAL_UNEXPECTED: {
+    status: 502,
+    meaning: 'The Temporal server answered in a way that is not understood.',
+  },
+  CURSOR_INVALID: { status: 400, meaning: 'The cursor of a listing is none that this service gave.' },
   RUN_IN_PROGRESS: { status: 409, meaning: 'A retrain is already running.' },
   RUN_NOT_FOUND: { status: 404, meaning: 'There is no run with this id.' },
   RUN_ENDED: { status: 409, meaning: 'The run has already ended.' },

@@ -15,6 +15,14 @@ export interface RunStep {
   readonly attempt: number;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
+  /** Why the latest attempt failed, while the step waits for its next one. */
+  readonly lastFailure?: RunFailure;
+}
+
+export interface RunFailure {
+  readonly code: string;
+  /** One sentence. */
+  readonly message: string;
 }
 
 export interface Run {
@@ -29,7 +37,7 @@ export interface Run {
   readonly steps: readonly RunStep[];
   readonly progress: TrainingProgress | null;
   readonly outcome: RetrainOutcome | null;
-  readonly failure: { readonly code: string; readonly message: string } | null;
+  readonly failure: RunFailure | null;
 }
 
 export interface ScheduleStatus {
@@ -42,7 +50,16 @@ export interface ScheduleStatus {
   readonly lastRunAt: string | null;
 }
 
-/** Every failure is a `TemporalError` of the room's table. */
+/** Where `prod` and `previous` point and which versions there are: a `ModelRegistry` is one. */
+export interface VersionReader {
+  byAlias(alias: string): Promise<{ readonly version: string } | null>;
+  get(version: string): Promise<{ readonly version: string } | null>;
+}
+
+/**
+ * Every failure is a `TemporalError` of the room's table; `promote` and `rollback` also pass on the failures of the
+ * `VersionReader`.
+ */
 export interface TemporalClient {
   /** Fails with `RUN_IN_PROGRESS` (its `runId` names the running one) when a retrain already runs. */
   startRetrain(options: {
@@ -58,8 +75,12 @@ export interface TemporalClient {
   getRun(id: string): Promise<Run | null>;
   /** Fails with `RUN_NOT_FOUND`, or `RUN_ENDED` when there is nothing to cancel. */
   cancelRun(id: string): Promise<void>;
-  /** Moves the alias through the `promotion` workflow and waits for its end. */
+  /**
+   * Moves the alias through the `promotion` workflow and waits for its end. A version that serving does not confirm is
+   * a result (`verified: false`). Fails with `VERSION_UNKNOWN`, `PROMOTION_IN_PROGRESS` or `PROMOTION_FAILED`.
+   */
   promote(options: { version: string; by: string; why: string }): Promise<PromotionOutcome>;
+  /** Like `promote`, to the version that `previous` names. Fails with `NOTHING_TO_ROLL_BACK` where there is none. */
   rollback(options: { by: string; why: string }): Promise<PromotionOutcome>;
   schedule(): Promise<ScheduleStatus>;
   updateSchedule(change: { paused?: boolean; cron?: string; note?: string }): Promise<ScheduleStatus>;

@@ -14,7 +14,8 @@ import {
 } from './contract.js';
 import { StepTracker } from './steps.js';
 
-const statusQuery = defineQuery<RunStatus, []>(STATUS_QUERY);
+// eslint-disable-next-line temporal/workflow-require-explicit-payload-types -- it has no arguments to declare
+const statusQuery = defineQuery<RunStatus>(STATUS_QUERY);
 
 /**
  * Trains, judges and, if it is better, promotes one model version. A refusal and "nothing new" are results; it fails
