@@ -12,6 +12,7 @@ export const STORAGE_ERRORS = {
   OBJECT_CHANGED: { retryable: true, meaning: 'An object was changed by someone else in the meantime.' },
   OBJECT_CORRUPT: { retryable: false, meaning: 'An object does not have the digest that names it.' },
   CORRECTION_NOT_FOUND: { retryable: false, meaning: 'There is no correction with this id.' },
+  CURSOR_INVALID: { retryable: false, meaning: 'The cursor of a list was not made by this service.' },
   SNAPSHOT_NOT_FOUND: { retryable: false, meaning: 'There is no snapshot with this id.' },
   NO_BASE_DATA: { retryable: false, meaning: 'No data have been imported yet.' },
   SNAPSHOT_CONFLICT: { retryable: true, meaning: 'Another snapshot was written at the same time.' },
@@ -23,6 +24,10 @@ export const STORAGE_ERRORS = {
     retryable: false,
     meaning: 'The import has a class folder that the data set does not know.',
   },
+  IMPORT_RESERVED_CLASS: {
+    retryable: false,
+    meaning: 'A class folder has a name that is reserved or cannot be a class name.',
+  },
   IMPORT_TOO_LARGE: {
     retryable: false,
     meaning: 'The archive holds more or larger files than an import may have.',
@@ -32,6 +37,10 @@ export const STORAGE_ERRORS = {
     meaning: 'Demo phantoms cannot be imported over real images.',
   },
   LABEL_UNKNOWN: { retryable: false, meaning: 'The label is no class of the data set.' },
+  ATTEMPT_OVERTAKEN: {
+    retryable: false,
+    meaning: 'A later attempt of the same run has taken over; this one may write nothing more.',
+  },
   DISK_FULL: { retryable: true, meaning: 'This machine has no space left for working files.' },
   MLFLOW_UNREACHABLE: { retryable: true, meaning: 'MLflow did not answer or answered with a server error.' },
   MLFLOW_DENIED: { retryable: false, meaning: 'MLflow refused the request or the credentials.' },

@@ -117,9 +117,11 @@ export interface CorrectionStore {
 // -------------------------------------------------------------- snapshots
 
 export interface PartRef {
-  /** SHA-256 of the `.npy` file; names it and its `.jsonl` index. */
+  /** SHA-256 of the `.npy` file, which it names. */
   readonly digest: Sha256;
   readonly rows: number;
+  /** SHA-256 of the JSON Lines index, which it names: the same pixels may come again with other rows. */
+  readonly index: Sha256;
 }
 
 /** One line of a part's index, in the order of its rows. */
@@ -158,6 +160,8 @@ export interface Snapshot {
   readonly replacesBase: boolean;
   /** Where an import came from. */
   readonly source: { readonly name: string; readonly archive: Sha256 | null } | null;
+  /** Corrections taken here whose image or event cannot be read, with the code of the reason. */
+  readonly quarantined?: readonly { readonly correction: CorrectionId; readonly code: string }[];
 }
 
 export interface SnapshotStore {
@@ -217,7 +221,17 @@ export interface ImportSource {
   /** Path of the archive to keep as it came; null where there is none. */
   readonly archivePath: string | null;
   readonly total: number;
-  entries(): AsyncIterable<{ readonly name: string; readonly label: string; readonly bytes: Uint8Array }>;
+  /** Files that were passed over because they are no images; 0 where not given. */
+  readonly ignored?: number;
+  entries(): AsyncIterable<ImportEntry>;
+}
+
+export interface ImportEntry {
+  readonly name: string;
+  readonly label: string;
+  readonly bytes: Uint8Array;
+  /** Set when the file could not be read out of its archive: it is listed as broken, and `bytes` is empty. */
+  readonly problem?: { readonly code: string; readonly message: string };
 }
 
 export interface ImportService {
