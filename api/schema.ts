@@ -13,6 +13,10 @@ export const problemSchema = z
     detail: z.string(),
     code: z.string(),
     instance: z.string().optional(),
+    /** Also in the header `x-request-id` and in the log. */
+    requestId: z.string().optional(),
+    /** Where one field is at fault: which, and what is wrong with it. */
+    issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   })
   .loose();
 
@@ -68,6 +72,8 @@ export const fateSchema = z.object({
   snapshot: z.string().nullable(),
   learnedIn: z.string().nullable(),
   answersNow: z.object({ label: z.string(), confidence: fraction, version: z.string() }).nullable(),
+  /** Fields that are null only because a part that knows them does not answer. */
+  unknown: z.array(z.enum(['snapshot', 'learnedIn', 'answersNow'])),
 });
 export const correctionWithFateSchema = correctionSchema.extend({ fate: fateSchema });
 export const reviewFieldsSchema = z.object({
@@ -145,11 +151,16 @@ export const modelVersionSchema = z.object({
   workflowRunId: z.string(),
   mlflowUrl: z.string().nullable(),
 });
+/** The model that this API answers with. */
+export const servingSchema = z.object({
+  version: z.string(),
+  since: isoTime,
+  labels: z.array(z.string()),
+  synthetic: z.boolean(),
+});
 export const modelsSchema = z.object({
   models: z.array(modelVersionSchema),
-  serving: z
-    .object({ version: z.string(), since: isoTime, labels: z.array(z.string()), synthetic: z.boolean() })
-    .nullable(),
+  serving: servingSchema.nullable(),
 });
 export const promoteFieldsSchema = z.object({
   why: z.string().trim().min(1).max(1000).optional(),
@@ -189,7 +200,11 @@ export const readinessSchema = z.object({
     mlflow: partStateSchema,
     temporal: partStateSchema,
   }),
+  serving: servingSchema.nullable(),
+  /** The last version that was offered and not taken; null once a later one is served. */
+  refused: z.object({ version: z.string(), code: z.string(), message: z.string(), at: isoTime }).nullable(),
 });
+export const healthSchema = z.object({ status: z.literal('ok') });
 
 /** What the page needs to know at its start. */
 export const infoSchema = z.object({
@@ -199,7 +214,14 @@ export const infoSchema = z.object({
   synthetic: z.boolean(),
   temporalUiUrl: z.string().nullable(),
   mlflowUrl: z.string().nullable(),
-  limits: z.object({ fileBytes: z.number().int(), files: z.number().int(), pixels: z.number().int() }),
+  serving: servingSchema.nullable(),
+  limits: z.object({
+    fileBytes: z.number().int(),
+    files: z.number().int(),
+    pixels: z.number().int(),
+    /** All files of one request together. */
+    requestBytes: z.number().int(),
+  }),
 });
 
 export const importReportSchema = z.object({
@@ -218,6 +240,7 @@ export const importReportSchema = z.object({
   missingClasses: z.array(z.string()),
   ignored: z.number().int(),
 });
+export const importRequestSchema = z.object({ demo: z.literal(true) });
 /** One line of the NDJSON answer to `POST imports`; the last line has `report` or `problem`. */
 export const importLineSchema = z.union([
   z.object({
@@ -226,6 +249,31 @@ export const importLineSchema = z.union([
   z.object({ report: importReportSchema }),
   z.object({ problem: problemSchema }),
 ]);
+
+const pageLimit = (fallback: number, most: number) =>
+  z.coerce.number().int().min(1).max(most).default(fallback);
+export const correctionsQuerySchema = z.object({
+  limit: pageLimit(50, 200),
+  cursor: z.string().min(1).max(200).optional(),
+  label: z.string().min(1).max(100).optional(),
+  author: z.string().min(1).max(200).optional(),
+  status: correctionStatusSchema.optional(),
+});
+export const runsQuerySchema = z.object({
+  limit: pageLimit(20, 100),
+  cursor: z.string().min(1).max(2000).optional(),
+});
+export const modelsQuerySchema = z.object({ limit: pageLimit(100, 1000) });
+export const dataQuerySchema = z.object({ limit: pageLimit(20, 200) });
+export const importQuerySchema = z.object({ name: z.string().trim().min(1).max(200).optional() });
+export const idParamsSchema = z.object({ id: z.string().min(1).max(200) });
+export const correctionParamsSchema = z.object({
+  id: z.string().regex(/^[0-9A-HJKMNP-TV-Z]{26}$/, { message: 'not the id of a correction' }),
+});
+export const versionParamsSchema = z.object({
+  version: z.string().regex(/^[1-9][0-9]{0,9}$/, { message: 'not a version number' }),
+});
+
 export const dataSchema = z.object({
   snapshots: z.array(
     z.object({
@@ -241,6 +289,9 @@ export const dataSchema = z.object({
   ),
 });
 
+export type Serving = z.output<typeof servingSchema>;
+export type Fate = z.output<typeof fateSchema>;
+export type PredictionItem = z.output<typeof predictionsSchema>['predictions'][number];
 export type Problem = z.output<typeof problemSchema>;
 export type Prediction = z.output<typeof predictionSchema>;
 export type Predictions = z.output<typeof predictionsSchema>;
