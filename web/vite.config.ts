@@ -16,5 +16,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     license: { fileName: 'licences.md' },
     reportCompressedSize: false,
+    // Before compression; what counts is the compressed first load, which a test measures.
+    chunkSizeWarningLimit: 800,
   },
 });

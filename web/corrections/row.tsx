@@ -1,0 +1,178 @@
+/** One correction in the list; opened, it tells its fate. */
+import { Accordion, Badge, Group, Skeleton, Text } from '@mantine/core';
+import { IconPhotoOff } from '@tabler/icons-react';
+import { useState } from 'react';
+import type { CorrectionView, CorrectionWithFate } from '../../api/schema.js';
+import { correctionImageUrl } from '../client/endpoints.js';
+import { toFailure } from '../client/http.js';
+import { useCorrection } from '../client/queries.js';
+import { FailureNotice } from '../common/failure-notice.js';
+import { dateTime, fromNow, labelText, percent } from '../common/format.js';
+import classes from './corrections.module.css';
+
+type Fate = CorrectionWithFate['fate'];
+
+const STATUS = {
+  accepted: { color: 'green.9', text: 'Accepted' },
+  disputed: { color: 'orange.9', text: 'Disputed' },
+  rejected: { color: 'red.9', text: 'Rejected' },
+} as const;
+
+function Thumbnail({ correction }: { readonly correction: CorrectionView }) {
+  const [broken, setBroken] = useState(false);
+  return (
+    <span className={classes.thumbnail}>
+      {broken ? (
+        <IconPhotoOff size={20} aria-hidden />
+      ) : (
+        <img
+          src={correctionImageUrl(correction.id)}
+          alt=""
+          width={52}
+          height={52}
+          loading="lazy"
+          decoding="async"
+          onError={() => {
+            setBroken(true);
+          }}
+        />
+      )}
+    </span>
+  );
+}
+
+function whatWasSaid(correction: CorrectionView): string {
+  if (correction.predicted === null) return 'said without an answer of the model';
+  if (correction.predicted.label === correction.label) return 'confirms the answer';
+  return `instead of ${labelText(correction.predicted.label)}`;
+}
+
+function fateLines(correction: CorrectionView, fate: Fate): readonly (readonly [string, string])[] {
+  const { snapshot, learnedIn, answersNow } = fate;
+  const unknown = (field: Fate['unknown'][number]) => fate.unknown.includes(field);
+  const notLearned = correction.golden
+    ? 'Never: the image belongs to the golden set, which feedback does not change'
+    : 'Not yet';
+  const now =
+    answersNow === null
+      ? 'No model serves'
+      : `${labelText(answersNow.label)}, ${percent(answersNow.confidence)} (version ${answersNow.version})`;
+  return [
+    [
+      'Collected in',
+      unknown('snapshot')
+        ? 'Cannot be read just now'
+        : snapshot === null
+          ? 'Not yet'
+          : `Snapshot ${snapshot}`,
+    ],
+    [
+      'Learned by',
+      unknown('learnedIn')
+        ? 'Cannot be read just now'
+        : learnedIn === null
+          ? notLearned
+          : `Version ${learnedIn}`,
+    ],
+    ['The model answers now', unknown('answersNow') ? 'Cannot be read just now' : now],
+  ];
+}
+
+function FatePanel({
+  correction,
+  opened,
+}: {
+  readonly correction: CorrectionView;
+  readonly opened: boolean;
+}) {
+  const query = useCorrection(correction.id, opened);
+  const lines: (readonly [string, string])[] = [];
+  if (correction.comment !== null && correction.comment !== '') lines.push(['Comment', correction.comment]);
+  if (correction.predicted !== null) {
+    const version = correction.predicted.modelVersion;
+    lines.push([
+      'The model had answered',
+      `${labelText(correction.predicted.label)}${version === null ? '' : ` (version ${version})`}`,
+    ]);
+  }
+  lines.push(['Sent', dateTime(correction.submittedAt)]);
+  if (correction.review !== null) {
+    const { decision, reviewer, reviewedAt } = correction.review;
+    lines.push([
+      'Review',
+      `${decision === 'accept' ? 'Accepted' : 'Rejected'} by ${reviewer}, ${dateTime(reviewedAt)}`,
+    ]);
+  }
+  if (query.data !== undefined) lines.push(...fateLines(correction, query.data.fate));
+  return (
+    <>
+      <dl className={classes.fate} data-testid="fate">
+        {lines.map(([term, text]) => (
+          <div key={term}>
+            <dt>{term}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>Id</dt>
+          <dd className={classes.id}>{correction.id}</dd>
+        </div>
+      </dl>
+      {opened && query.isPending && <Skeleton height={48} mt="sm" aria-label="Loading the fate" />}
+      {query.error !== null && (
+        <FailureNotice
+          failure={toFailure(query.error)}
+          title="What became of it cannot be read"
+          retrying={query.isFetching}
+          onRetry={() => {
+            void query.refetch();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+export function CorrectionRow(props: { readonly correction: CorrectionView; readonly opened: boolean }) {
+  const { correction } = props;
+  const status = STATUS[correction.status];
+  return (
+    <Accordion.Item value={correction.id}>
+      <Accordion.Control>
+        <Group wrap="nowrap" gap="md">
+          <Thumbnail correction={correction} />
+          <div className={classes.what}>
+            <Text fw={650} lh={1.3}>
+              {labelText(correction.label)}{' '}
+              <Text span size="sm" c="dimmed" fw={400}>
+                {whatWasSaid(correction)}
+              </Text>
+            </Text>
+            <Text size="sm" c="dimmed" lh={1.4}>
+              {correction.author},{' '}
+              <time dateTime={correction.submittedAt}>{fromNow(correction.submittedAt)}</time>
+            </Text>
+          </div>
+          <Group gap={6} className={classes.badges}>
+            {correction.superseded && (
+              <Badge variant="light" color="gray" tt="none" className={classes.badge}>
+                Replaced later
+              </Badge>
+            )}
+            {correction.golden && (
+              <Badge variant="light" color="petrol" tt="none" className={classes.badge}>
+                Golden
+              </Badge>
+            )}
+            <Badge variant="light" color={status.color} tt="none" className={classes.badge}>
+              {status.text}
+            </Badge>
+          </Group>
+        </Group>
+      </Accordion.Control>
+      <Accordion.Panel>
+        <FatePanel correction={correction} opened={props.opened} />
+      </Accordion.Panel>
+    </Accordion.Item>
+  );
+}
