@@ -19,6 +19,11 @@ export const ACTIVITY_ERRORS = {
   },
   MODEL_INVALID: { retryable: false, meaning: 'A model file cannot be loaded or does not fit the data set.' },
   ALIAS_MOVED: { retryable: false, meaning: 'The alias `prod` was moved by someone else during the run.' },
+  WORKER_STOPPED: {
+    retryable: true,
+    meaning: 'The worker was stopped during the step; the next attempt starts the step anew.',
+  },
+  DISK_FULL: { retryable: true, meaning: 'The worker has no space left for its working files.' },
   UNEXPECTED: { retryable: true, meaning: 'A fault that the table does not know; tried again a few times.' },
 } as const;
 

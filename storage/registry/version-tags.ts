@@ -45,8 +45,10 @@ export function versionTags(
   fileDigests: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const finite = Object.entries(request.metrics).filter(([, value]) => Number.isFinite(value));
+  // Those with MLflow's own prefix mean something on runs and logged models only.
+  const extra = Object.entries(request.tags).filter(([key]) => !key.startsWith('mlflow.'));
   return {
-    ...request.tags,
+    ...Object.fromEntries(extra),
     [RUN_KEY]: request.workflowRunId,
     labels: JSON.stringify(request.labels),
     snapshot: request.snapshot,
