@@ -74,10 +74,16 @@ const MLFLOW = [
   'MLFLOW_UNEXPECTED',
   'PART_TIMEOUT',
 ] as const satisfies readonly ErrorCode[];
-const TEMPORAL = ['TEMPORAL_UNREACHABLE', 'PART_TIMEOUT'] as const satisfies readonly ErrorCode[];
+const TEMPORAL = [
+  'TEMPORAL_UNREACHABLE',
+  'TEMPORAL_DENIED',
+  'TEMPORAL_UNEXPECTED',
+  'PART_TIMEOUT',
+] as const satisfies readonly ErrorCode[];
 const PROMOTION = [
   ...JSON_BODY,
   ...TEMPORAL,
+  ...MLFLOW,
   'PROMOTION_IN_PROGRESS',
   'PROMOTION_FAILED',
 ] as const satisfies readonly ErrorCode[];
@@ -116,7 +122,7 @@ export const OPERATIONS = {
     tag: 'Corrections',
     query: schema.correctionsQuerySchema,
     responses: { 200: json('One page.', schema.correctionsSchema) },
-    errors: [...S3],
+    errors: [...S3, 'CURSOR_INVALID'],
   },
   getCorrection: {
     method: 'get',
@@ -164,7 +170,7 @@ export const OPERATIONS = {
     tag: 'Runs',
     query: schema.runsQuerySchema,
     responses: { 200: json('One page.', schema.runsSchema) },
-    errors: [...TEMPORAL],
+    errors: [...TEMPORAL, 'CURSOR_INVALID'],
   },
   getRun: {
     method: 'get',

@@ -82,12 +82,16 @@ export const reviewFieldsSchema = z.object({
 });
 
 export const reasonSchema = z.object({ code: z.string(), passed: z.boolean(), text: z.string() });
+/** Why something failed, in one sentence. */
+const failureSchema = z.object({ code: z.string(), message: z.string() });
 export const stepSchema = z.object({
   name: z.string(),
   state: z.enum(['pending', 'running', 'succeeded', 'failed', 'skipped', 'cancelled']),
   attempt: z.number().int(),
   startedAt: isoTime.nullable(),
   endedAt: isoTime.nullable(),
+  /** Why the latest attempt failed, while the step waits for its next one. */
+  lastFailure: failureSchema.optional(),
 });
 export const epochSchema = z.object({
   epoch: z.number().int(),
@@ -126,8 +130,7 @@ export const runSchema = z.object({
       reasons: z.array(reasonSchema),
     })
     .nullable(),
-  /** Why a failed run failed, in one sentence. */
-  failure: z.object({ code: z.string(), message: z.string() }).nullable(),
+  failure: failureSchema.nullable(),
   /** Page of the run in the Temporal UI; null where no UI is known. */
   temporalUrl: z.string().nullable(),
 });
@@ -149,6 +152,11 @@ export const modelVersionSchema = z.object({
   mode: z.enum(['warm', 'full']),
   metrics: z.record(z.string(), z.number()),
   workflowRunId: z.string(),
+  description: z.string().nullable(),
+  /** Every time that `prod` was moved to this version, oldest first. */
+  promotions: z.array(
+    z.object({ at: isoTime, by: z.string(), from: z.string().nullable(), to: z.string(), why: z.string() }),
+  ),
   mlflowUrl: z.string().nullable(),
 });
 /** The model that this API answers with. */
@@ -170,6 +178,8 @@ export const promotionSchema = z.object({
   version: z.string(),
   previous: z.string().nullable(),
   verified: z.boolean(),
+  /** True when serving did not confirm the version, so that the alias is back where it was. */
+  movedBack: z.boolean(),
   details: z.array(z.string()),
 });
 

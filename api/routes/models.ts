@@ -37,6 +37,8 @@ export function mountModels(
       mode,
       metrics,
       workflowRunId,
+      description: version.description ?? null,
+      promotions: (version.promotions ?? []).map((one) => ({ ...one })),
       mlflowUrl: registry.pageUrl(version.version),
     };
   }
