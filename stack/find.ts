@@ -1,7 +1,7 @@
 /** Where the programs are: a given path, then the PATH, then the tools folder. Looks only; installs nothing. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/env.js';
 import { StackError } from './errors.js';
 import { isCompatible, VERSIONS, versionIn } from './versions.js';
@@ -142,10 +142,14 @@ export function isUsableMlflow(path: string): boolean {
 }
 
 /** Standard output of a short command; empty when it fails. */
-export function outputOf(file: string, args: readonly string[]): string {
+export function outputOf(
+  file: string,
+  args: readonly string[],
+  options: { timeoutMs?: number } = {},
+): string {
   const result = spawnSync(file, args, {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: options.timeoutMs ?? 20_000,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   return result.status === 0 ? result.stdout : '';
@@ -159,7 +163,7 @@ function given(variable: string, path: string | undefined): string | null {
       `${variable} is "${path}", which is not a program that can be run.`,
     );
   }
-  return realpathSync.native(dirname(path)) + path.slice(dirname(path).length);
+  return resolve(path);
 }
 
 function onPath(name: string, searchPath: string, isUsable: (path: string) => boolean): string | null {

@@ -30,26 +30,26 @@ export interface Launched {
 const GATE = 'read -r leave || exit 1; exec "$@" </dev/null';
 
 /**
- * Starts a program with its output appended to a file.
+ * Starts a program.
  * @param register is told the leader before the program runs, for a record on disk
  */
 export async function launch(
   command: Command,
   options: {
-    readonly logFile: string;
+    /** Where the output goes; without it, through pipes to the caller. */
+    readonly logFile?: string;
     readonly guardian: Guardian;
     readonly register?: (leader: ProcessIdentity) => void;
   },
 ): Promise<Launched> {
-  mkdirSync(dirname(options.logFile), { recursive: true });
-  const log = openSync(options.logFile, 'a', 0o600);
+  const log = options.logFile === undefined ? 'pipe' : openForAppend(options.logFile);
   const child = spawn('sh', ['-c', GATE, 'sh', command.file, ...command.args], {
     stdio: command.ipc === true ? ['pipe', log, log, 'ipc'] : ['pipe', log, log],
     env: command.env,
     detached: true,
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
   });
-  closeSync(log);
+  if (log !== 'pipe') closeSync(log);
   let over = false;
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => {
@@ -68,6 +68,11 @@ export async function launch(
   child.stdin?.on('error', () => undefined);
   child.stdin?.end('go\n');
   return { child, identity, ended, hasEnded: () => over };
+}
+
+function openForAppend(file: string): number {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  return openSync(file, 'a', 0o600);
 }
 
 /**

@@ -149,7 +149,7 @@ async function startPart(
     // A part that a test forgets must not keep the test runner alive: the guardian ends it.
     launched.child.unref();
     running = launched;
-    return waitUntilHealthy(launched, server.isHealthy, START_DEADLINE_MS);
+    return waitUntilHealthy(launched, () => server.isHealthy(), START_DEADLINE_MS);
   };
   const end = async (graceMs: number): Promise<void> => {
     if (running === null) return;
