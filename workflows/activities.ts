@@ -62,7 +62,8 @@ export function verifyServing(timeoutMs: number): ControlActivities['verifyServi
   return proxyActivities<Pick<ControlActivities, 'verifyServing'>>({
     taskQueue: CONTROL_QUEUE,
     startToCloseTimeout: timeoutMs + 30_000,
-    retry: { initialInterval: '1 second', maximumAttempts: 3, nonRetryableErrorTypes },
+    heartbeatTimeout: '20 seconds',
+    retry: { initialInterval: '1 second', maximumAttempts: 5, nonRetryableErrorTypes },
     summary: 'ask every API whether it serves the version',
   }).verifyServing;
 }
@@ -80,7 +81,8 @@ export const { trainModel } = proxyActivities<Pick<TrainingActivities, 'trainMod
     initialInterval: '1 second',
     backoffCoefficient: 2,
     maximumInterval: '1 minute',
-    maximumAttempts: 20,
+    // Each restart of the worker costs one.
+    maximumAttempts: 50,
     nonRetryableErrorTypes,
   },
   summary: 'train the challenger',
