@@ -1,6 +1,7 @@
 /** Where images come in: a button, and a place that shows that files may be dropped or pasted. */
-import { Button, FileButton, Group, Text, VisuallyHidden } from '@mantine/core';
-import { IconClipboard, IconPhotoPlus, IconUpload } from '@tabler/icons-react';
+import { Button, FileButton, Text, VisuallyHidden } from '@mantine/core';
+import { IconPhotoPlus, IconUpload } from '@tabler/icons-react';
+import { useMediaQuery } from '@mantine/hooks';
 import { useRef } from 'react';
 import { megabytes } from '../common/format.js';
 import type { SessionLimits } from './session.js';
@@ -13,6 +14,8 @@ export function DropZone(props: {
   readonly onFiles: (files: readonly File[]) => void;
 }) {
   const reset = useRef<() => void>(null);
+  // On a phone nothing can be dropped.
+  const touch = useMediaQuery('(pointer: coarse)');
   return (
     <section
       className={classes.dropZone}
@@ -23,15 +26,12 @@ export function DropZone(props: {
       <IconPhotoPlus className={classes.dropIcon} aria-hidden stroke={1.5} />
       <div className={classes.dropText}>
         <Text fw={600} size="lg" lh={1.3}>
-          {props.dragging ? 'Drop to classify' : 'Drop images anywhere on this page'}
+          {props.dragging ? 'Drop to classify' : touch ? 'Add images' : 'Drop images anywhere on this page'}
         </Text>
-        <Group gap={6} justify="inherit" c="dimmed" className={classes.dropHint}>
-          <IconClipboard size={16} aria-hidden />
-          <Text size="sm">
-            or paste one. JPEG or PNG
-            {props.limits !== null && `, up to ${megabytes(props.limits.fileBytes)} each`}
-          </Text>
-        </Group>
+        <Text size="sm" c="dimmed">
+          {!touch && 'or paste one. '}JPEG or PNG
+          {props.limits !== null && `, up to ${megabytes(props.limits.fileBytes)} each`}
+        </Text>
       </div>
       <FileButton
         multiple

@@ -47,6 +47,7 @@ function Choice({ item, prediction, labels, onSend }: FeedbackProps & { onSend: 
             size="compact-sm"
             variant="default"
             radius="xl"
+            fw={500}
             loading={busy === label}
             disabled={busy !== null}
             onClick={() => {
@@ -74,6 +75,7 @@ function Choice({ item, prediction, labels, onSend }: FeedbackProps & { onSend: 
         <Button
           size="compact-sm"
           variant="subtle"
+          fw={500}
           className={classes.addComment}
           leftSection={<IconMessagePlus size={15} aria-hidden />}
           onClick={() => {

@@ -60,7 +60,11 @@ function Headline({ prediction }: { readonly prediction: Prediction }) {
 function Unfamiliar() {
   return (
     <Alert
-      className={classes.unfamiliar}
+      classNames={{
+        root: classes.unfamiliar ?? '',
+        title: classes.unfamiliarTitle ?? '',
+        icon: classes.unfamiliarIcon ?? '',
+      }}
       icon={<IconAlertTriangle aria-hidden />}
       title="Unfamiliar image"
       data-testid="unfamiliar"

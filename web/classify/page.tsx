@@ -23,12 +23,11 @@ function Toolbar(props: { readonly items: readonly Item[]; readonly servingVersi
       item.answer.prediction.model.version !== props.servingVersion,
   );
   return (
-    <Group justify="space-between" align="flex-end" gap="sm">
+    <Group justify="space-between" gap="sm">
       <TextInput
         size="sm"
         label="Your name"
-        description="Signs your corrections; kept in this browser"
-        placeholder="Not given"
+        placeholder="Signs your corrections"
         autoComplete="name"
         maxLength={200}
         className={classes.author}

@@ -36,7 +36,7 @@ function StepIcon({ state }: { readonly state: Step['state'] }) {
   const size = 20;
   switch (state) {
     case 'running':
-      return <Loader size={18} aria-hidden />;
+      return <Loader size={18} color="var(--medloop-accent)" aria-hidden />;
     case 'succeeded':
       return <IconCircleCheckFilled size={size} aria-hidden className={classes.good} />;
     case 'failed':
@@ -61,7 +61,7 @@ function Training({ progress }: { readonly progress: TrainingProgress }) {
   return (
     <div className={classes.training} data-testid="training-progress">
       <Progress.Root size="md" radius="xl">
-        <Progress.Section value={done} aria-label="Training progress" />
+        <Progress.Section value={done} color="var(--medloop-accent)" aria-label="Training progress" />
       </Progress.Root>
       <dl className={classes.figures}>
         <div>
