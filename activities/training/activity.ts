@@ -18,8 +18,9 @@ import type { SessionEnd } from './session.js';
 import { startingPoint } from './starting-point.js';
 import { createUploads } from './uploads.js';
 
-/** For the last checkpoint to reach the store after the trainer was stopped. */
-const LAST_UPLOAD_MS = 8000;
+/** For the last checkpoint to reach the store: a stopping worker itself has less than ten seconds in all. */
+const LAST_UPLOAD_MS = 2500;
+const UPLOAD_AFTER_CRASH_MS = 20_000;
 
 type Ports = Pick<
   ActivityPorts,
@@ -134,7 +135,7 @@ export function createTrainModel(ports: Ports) {
         await uploads.stop();
       } else {
         // The next attempt goes on from here: what the trainer managed to write must not be lost with it.
-        await uploads.settle(LAST_UPLOAD_MS);
+        await uploads.settle(UPLOAD_AFTER_CRASH_MS);
       }
       return end;
     }

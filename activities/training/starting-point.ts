@@ -1,12 +1,11 @@
 /** Where a training starts: from the champion, or from nothing. */
-import { join } from 'node:path';
 import type { DatasetFiles, TrainingSettings } from '../../model/types.js';
 import type { ModelRegistry } from '../../storage/types.js';
 import type { TrainInput } from '../types.js';
 
 export interface StartingPoint {
   readonly settings: TrainingSettings;
-  /** Folder with the champion's `tfjs/` files; null trains from scratch. */
+  /** Folder that holds the champion's `tfjs/`; null trains from scratch. */
   readonly warmFrom: string | null;
   /** Why a warm training was asked for and is not done. */
   readonly note: string | null;
@@ -41,5 +40,5 @@ export async function startingPoint(
     );
   }
   await registry.download(championVersion, folder);
-  return { settings, warmFrom: join(folder, 'tfjs'), note: null };
+  return { settings, warmFrom: folder, note: null };
 }

@@ -17,7 +17,7 @@ export interface Uploads {
   offer(folder: string, step: number): void;
   /** Waits until everything offered is uploaded, at most `limitMs`; then nothing more is. */
   settle(limitMs: number): Promise<void>;
-  /** Drops what waits and ends once no upload is under way. */
+  /** Drops what waits, ends once no upload is under way, and removes every folder that was offered. */
   stop(): Promise<void>;
 }
 
@@ -25,6 +25,7 @@ export interface Uploads {
 export function createUploads(options: UploadOptions): Uploads {
   let waiting: { folder: string; step: number } | null = null;
   let working: Promise<void> | null = null;
+  const offered = new Set<string>();
   const ended = new AbortController();
 
   const discard = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });
@@ -52,6 +53,7 @@ export function createUploads(options: UploadOptions): Uploads {
   return {
     offer: (folder, step) => {
       if (waiting !== null) void discard(waiting.folder);
+      offered.add(folder);
       waiting = { folder, step };
       working ??= work().finally(() => {
         working = null;
@@ -70,6 +72,7 @@ export function createUploads(options: UploadOptions): Uploads {
       ended.abort();
       waiting = null;
       await working;
+      for (const folder of offered) await discard(folder);
     },
   };
 }

@@ -1,9 +1,10 @@
 /** Moving the files of a version between a local folder and MLflow's artifact store, with their digests. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join, posix, sep } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import pLimit from 'p-limit';
 import { StorageError } from '../errors.js';
+import { filesBelow, writeWhole } from '../local-files.js';
 import type { MlflowClient } from './mlflow-client.js';
 import { MlflowError } from './mlflow-http.js';
 
@@ -29,16 +30,12 @@ export function proxyPath(artifactUri: string): string {
 
 /** Every file below a folder: path with forward slashes to content. */
 export async function readFolder(folder: string): Promise<Record<string, Uint8Array>> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const read = await Promise.all(
-    files.map(async (entry): Promise<[string, Uint8Array]> => {
-      const path = join(entry.parentPath, entry.name);
-      const name = path.slice(folder.length).split(sep).filter(Boolean).join('/');
-      return [name, await readFile(path)];
-    }),
-  );
-  return Object.fromEntries(read.sort(([a], [b]) => (a < b ? -1 : 1)));
+  const names = await filesBelow(folder);
+  const read = names.map(async (name): Promise<[string, Uint8Array]> => [
+    name,
+    await readFile(join(folder, ...name.split('/'))),
+  ]);
+  return Object.fromEntries(await Promise.all(read));
 }
 
 /** Uploads files below a folder of the proxy. An upload replaces what is there as a whole, so repeating is safe. */
@@ -101,9 +98,7 @@ export async function downloadFiles(
       throw new StorageError('OBJECT_CORRUPT', `The version's file ${name} does not have its digest.`);
     }
     const path = join(folder, ...name.split('/'));
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(`${path}.part`, bytes);
-    await rename(`${path}.part`, path);
+    await writeWhole(path, bytes);
   };
   await Promise.all(Object.entries(files).map(([name, digest]) => limit(() => fetchOne(name, digest))));
 }
