@@ -29,6 +29,9 @@ export interface Launched {
 /** Waits for leave before it becomes the program, so that nothing runs which the guardian does not know. */
 const GATE = 'read -r leave || exit 1; exec "$@" </dev/null';
 
+/** Where a program's output goes: into a file, through pipes to the caller, or to our own terminal. */
+export type Output = { readonly logFile: string } | 'pipe' | 'inherit';
+
 /**
  * Starts a program.
  * @param register is told the leader before the program runs, for a record on disk
@@ -36,20 +39,20 @@ const GATE = 'read -r leave || exit 1; exec "$@" </dev/null';
 export async function launch(
   command: Command,
   options: {
-    /** Where the output goes; without it, through pipes to the caller. */
-    readonly logFile?: string;
+    readonly output: Output;
     readonly guardian: Guardian;
     readonly register?: (leader: ProcessIdentity) => void;
   },
 ): Promise<Launched> {
-  const log = options.logFile === undefined ? 'pipe' : openForAppend(options.logFile);
+  const { output } = options;
+  const target = typeof output === 'string' ? output : openForAppend(output.logFile);
   const child = spawn('sh', ['-c', GATE, 'sh', command.file, ...command.args], {
-    stdio: command.ipc === true ? ['pipe', log, log, 'ipc'] : ['pipe', log, log],
+    stdio: command.ipc === true ? ['pipe', target, target, 'ipc'] : ['pipe', target, target],
     env: command.env,
     detached: true,
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
   });
-  if (log !== 'pipe') closeSync(log);
+  if (typeof target === 'number') closeSync(target);
   let over = false;
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => {

@@ -58,24 +58,35 @@ export function membersOf(group: number): number[] {
 
 /** Sends a signal to a whole process group; a group that is gone is no error. */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+  signalProcess(-group, signal);
 }
 
 /**
- * Asks a group to end, kills what is left of it after `graceMs` (0: at once, without asking), and
- * resolves when no member runs any more.
+ * Asks the leader of a group to end (a leader ends its own members in its own order), kills what is
+ * left after `graceMs` (0: at once, without asking), and resolves when no member runs any more.
  */
 export async function endGroup(group: number, graceMs: number): Promise<void> {
-  if (graceMs > 0) signalGroup(group, 'SIGTERM');
-  const deadline = Date.now() + graceMs;
-  while (membersOf(group).length > 0 && Date.now() < deadline) await sleep(50);
+  if (graceMs > 0) {
+    if (startTimeOf(group) === null) signalGroup(group, 'SIGTERM');
+    else signalProcess(group, 'SIGTERM');
+    const deadline = Date.now() + graceMs;
+    while (membersOf(group).length > 0 && Date.now() < deadline) {
+      await sleep(50);
+      // Members that a leader leaves behind were not told yet.
+      if (startTimeOf(group) === null) signalGroup(group, 'SIGTERM');
+    }
+  }
   while (membersOf(group).length > 0) {
     signalGroup(group, 'SIGKILL');
     await sleep(50);
+  }
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -24,7 +24,10 @@ export function createRunner(options: { guardian: Guardian; logFile: string }): 
     run: async (command, { onLine, timeoutMs } = {}) => {
       const title = [command.file, ...command.args].join(' ');
       appendFileSync(options.logFile, `$ ${title}\n`);
-      const { child, identity, ended } = await launch(command, { guardian: options.guardian });
+      const { child, identity, ended } = await launch(command, {
+        output: 'pipe',
+        guardian: options.guardian,
+      });
       const lines: string[] = [];
       for (const stream of [child.stdout, child.stderr]) {
         if (stream === null) continue;

@@ -103,7 +103,11 @@ async function fetchToFile(url: string, path: string, say: Say): Promise<void> {
         done(null, chunk);
       },
     });
-    await pipeline(Readable.fromWeb(answer.body as ReadableStream<Uint8Array>), count, createWriteStream(path));
+    await pipeline(
+      Readable.fromWeb(answer.body as ReadableStream<Uint8Array>),
+      count,
+      createWriteStream(path),
+    );
   } finally {
     clearTimeout(timer);
   }

@@ -145,7 +145,7 @@ async function startPart(
 
   const begin = async (): Promise<string | null> => {
     const server = serverOf(folder, port);
-    const launched = await launch(server.command, { logFile, guardian: watcher });
+    const launched = await launch(server.command, { output: { logFile }, guardian: watcher });
     // A part that a test forgets must not keep the test runner alive: the guardian ends it.
     launched.child.unref();
     running = launched;
