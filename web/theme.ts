@@ -2,6 +2,8 @@
 import {
   createTheme,
   localStorageColorSchemeManager,
+  Modal,
+  Notification,
   type CSSVariablesResolver,
   type MantineColorsTuple,
 } from '@mantine/core';
@@ -45,8 +47,21 @@ export const theme = createTheme({
   headings: { fontWeight: '650' },
   cursorType: 'pointer',
   respectReducedMotion: true,
+  components: {
+    Modal: Modal.extend({ styles: { title: { fontWeight: 650, fontSize: '1.1rem' } } }),
+    Notification: Notification.extend({ styles: { description: { color: 'var(--mantine-color-dimmed)' } } }),
+  },
   focusRing: 'auto',
 });
+
+/** The `light` variant of a colour: Mantine's own is derived from the primary shade and too loud in the dark. */
+function tinted(color: string, ground: string, hover: string, text: string): Record<string, string> {
+  return {
+    [`--mantine-color-${color}-light`]: ground,
+    [`--mantine-color-${color}-light-hover`]: hover,
+    [`--mantine-color-${color}-light-color`]: text,
+  };
+}
 
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
@@ -58,6 +73,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--medloop-line': '#d9e1e6',
     '--medloop-bar': '#b4c3cc',
     '--medloop-track': '#eaeff2',
+    ...tinted('petrol', '#e1f1f4', '#cfe7ec', '#0a6071'),
+    ...tinted('red', '#fdeaea', '#fadada', '#a61e1e'),
     '--medloop-accent': '#0b6b7d',
     '--medloop-accent-ground': '#e9f6f8',
     '--medloop-good': '#1c7a3e',
@@ -77,6 +94,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--medloop-line': '#2a3a45',
     '--medloop-bar': '#4a5f6d',
     '--medloop-track': '#22303b',
+    ...tinted('petrol', '#123440', '#17414f', '#a4d4dc'),
+    ...tinted('red', '#3b1a1c', '#4a2124', '#ffb4b4'),
     '--medloop-accent': '#74bdc9',
     '--medloop-accent-ground': '#123440',
     '--medloop-good': '#69d391',

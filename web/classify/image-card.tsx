@@ -1,10 +1,11 @@
 /** One image of the session: preview, answer, bars, and what the person says about it. */
-import { Alert, Badge, Button, CloseButton, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { Alert, Button, CloseButton, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconAlertTriangle, IconPhotoOff, IconRefresh } from '@tabler/icons-react';
 import { memo, useState } from 'react';
 import type { Prediction } from '../../api/schema.js';
 import { FailureNotice } from '../common/failure-notice.js';
 import { labelText, percent } from '../common/format.js';
+import { Tag } from '../common/tag.js';
 import { Bars } from './bars.js';
 import { FeedbackArea } from './feedback.js';
 import { isUnsent, type Item } from './session.js';
@@ -48,11 +49,7 @@ function Headline({ prediction }: { readonly prediction: Prediction }) {
       <Text fw={600} c="dimmed" className={classes.number} data-testid="confidence">
         {percent(prediction.confidence)}
       </Text>
-      {unsure && !prediction.unfamiliar && (
-        <Badge variant="light" color="gray" tt="none" className={classes.unsure}>
-          Not sure
-        </Badge>
-      )}
+      {unsure && !prediction.unfamiliar && <Tag tone="warn">Not sure</Tag>}
     </Group>
   );
 }

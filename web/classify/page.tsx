@@ -8,6 +8,7 @@ import { FirstModel } from '../retrain/first-model.js';
 import { RetrainPanel } from '../retrain/panel.js';
 import { Announcer } from './announcer.js';
 import { DropZone } from './drop-zone.js';
+import { HowItWorks } from './how-it-works.js';
 import { ImageCard } from './image-card.js';
 import type { Item } from './session.js';
 import { useIncomingFiles } from './use-incoming-files.js';
@@ -85,7 +86,7 @@ export function ClassifyPage() {
   const dragging = useIncomingFiles(take);
 
   return (
-    <div className={classes.layout}>
+    <div className={classes.layout} data-single={modelMissing || undefined}>
       <div className={classes.main}>
         <div>
           <Title order={1} tabIndex={-1} className={classes.title}>
@@ -104,6 +105,7 @@ export function ClassifyPage() {
             Your images wait here and are classified as soon as the first model is ready.
           </Alert>
         )}
+        {items.length === 0 && !modelMissing && <HowItWorks />}
         {items.length > 0 && <Toolbar items={items} servingVersion={servingVersion} />}
         <Announcer items={items} />
         <section aria-label="Results" className={classes.results}>

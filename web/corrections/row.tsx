@@ -1,5 +1,5 @@
 /** One correction in the list; opened, it tells its fate. */
-import { Accordion, Badge, Group, Skeleton, Text } from '@mantine/core';
+import { Accordion, Group, Skeleton, Text } from '@mantine/core';
 import { IconPhotoOff } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { CorrectionView, CorrectionWithFate } from '../../api/schema.js';
@@ -8,14 +8,15 @@ import { toFailure } from '../client/http.js';
 import { useCorrection } from '../client/queries.js';
 import { FailureNotice } from '../common/failure-notice.js';
 import { dateTime, fromNow, labelText, percent } from '../common/format.js';
+import { Tag } from '../common/tag.js';
 import classes from './corrections.module.css';
 
 type Fate = CorrectionWithFate['fate'];
 
 const STATUS = {
-  accepted: { color: 'green.9', text: 'Accepted' },
-  disputed: { color: 'orange.9', text: 'Disputed' },
-  rejected: { color: 'red.9', text: 'Rejected' },
+  accepted: { tone: 'good', text: 'Accepted' },
+  disputed: { tone: 'warn', text: 'Disputed' },
+  rejected: { tone: 'bad', text: 'Rejected' },
 } as const;
 
 function Thumbnail({ correction }: { readonly correction: CorrectionView }) {
@@ -154,19 +155,9 @@ export function CorrectionRow(props: { readonly correction: CorrectionView; read
             </Text>
           </div>
           <Group gap={6} className={classes.badges}>
-            {correction.superseded && (
-              <Badge variant="light" color="gray" tt="none" className={classes.badge}>
-                Replaced later
-              </Badge>
-            )}
-            {correction.golden && (
-              <Badge variant="light" color="petrol" tt="none" className={classes.badge}>
-                Golden
-              </Badge>
-            )}
-            <Badge variant="light" color={status.color} tt="none" className={classes.badge}>
-              {status.text}
-            </Badge>
+            {correction.superseded && <Tag tone="quiet">Replaced later</Tag>}
+            {correction.golden && <Tag tone="accent">Golden</Tag>}
+            <Tag tone={status.tone}>{status.text}</Tag>
           </Group>
         </Group>
       </Accordion.Control>

@@ -37,7 +37,7 @@ function wordsFor(run: RunView): Words {
   const name = version === null ? 'The new model' : `Version ${version}`;
   switch (run.outcome.verdict) {
     case 'promoted':
-      return { tone: 'good', title: `${name} was promoted`, text: 'It passed every check and serves now.' };
+      return { tone: 'good', title: `${name} was promoted`, text: 'It passed every check of the gate.' };
     case 'refused':
       return {
         tone: 'bad',

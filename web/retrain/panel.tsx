@@ -1,11 +1,12 @@
 /** When the model learns next, the button that makes it learn now, and what the last run did. */
-import { Badge, Button, Divider, Group, Loader, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { Button, Divider, Group, Loader, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconCalendarTime, IconPlayerPause, IconSchool } from '@tabler/icons-react';
 import { toFailure } from '../client/http.js';
 import { useSchedule } from '../client/queries.js';
 import { useAuthor } from '../common/author.js';
 import { FailureNotice } from '../common/failure-notice.js';
 import { dateTime, fromNow } from '../common/format.js';
+import { Tag } from '../common/tag.js';
 import { useCurrentRun, useStartRun } from './current-run.js';
 import { RunProgress } from './run-view.js';
 import classes from './retrain.module.css';
@@ -36,11 +37,7 @@ function NextRetrain() {
         {paused ? (
           <Group gap={8}>
             <Text fw={600}>Paused</Text>
-            {note !== null && note !== '' && (
-              <Badge variant="light" color="gray" tt="none">
-                {note}
-              </Badge>
-            )}
+            {note !== null && note !== '' && <Tag tone="quiet">{note}</Tag>}
           </Group>
         ) : next === undefined ? (
           <Text fw={600}>Not scheduled</Text>

@@ -57,7 +57,8 @@ function Serving() {
           Version {serving.version}
         </Text>
         <Text size="xs" c="dimmed" lh={1.25}>
-          serves since <time dateTime={serving.since}>{shortTime(serving.since)}</time>
+          <span className={classes.wideOnly}>serving </span>since{' '}
+          <time dateTime={serving.since}>{shortTime(serving.since)}</time>
         </Text>
       </div>
     </div>
@@ -90,7 +91,7 @@ function Tools() {
     { name: 'API description', what: 'OpenAPI document', url: '/api/v1/openapi.json' },
   ];
   return (
-    <Menu position="bottom-end" width={230} withinPortal={false}>
+    <Menu position="bottom-end" width={230} shadow="md" withinPortal={false}>
       <Menu.Target>
         <ActionIcon variant="default" size={36} aria-label="Other tools">
           <IconDots size={19} aria-hidden />

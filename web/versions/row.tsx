@@ -1,8 +1,9 @@
 /** One registered version. */
-import { Anchor, Badge, Group, Text, Title } from '@mantine/core';
+import { Anchor, Group, Text, Title } from '@mantine/core';
 import { IconExternalLink } from '@tabler/icons-react';
 import type { ModelVersionView } from '../../api/schema.js';
 import { accuracy, dateTime, fromNow } from '../common/format.js';
+import { Tag } from '../common/tag.js';
 import classes from './versions.module.css';
 
 export function VersionRow(props: { readonly model: ModelVersionView; readonly serving: boolean }) {
@@ -19,21 +20,13 @@ export function VersionRow(props: { readonly model: ModelVersionView; readonly s
           <Title order={2} size="h4">
             Version {model.version}
           </Title>
-          {props.serving && (
-            <Badge color="green.9" tt="none">
-              Serving
-            </Badge>
-          )}
+          {props.serving && <Tag tone="good">Serving</Tag>}
           {model.aliases.map((alias) => (
-            <Badge key={alias} variant="light" color="petrol" tt="none">
+            <Tag key={alias} tone="accent">
               {alias}
-            </Badge>
+            </Tag>
           ))}
-          {model.synthetic && (
-            <Badge variant="light" color="yellow.9" tt="none">
-              Synthetic data
-            </Badge>
-          )}
+          {model.synthetic && <Tag tone="warn">Synthetic data</Tag>}
         </Group>
         <Text size="sm" c="dimmed" mt={2}>
           <time dateTime={model.createdAt}>{dateTime(model.createdAt)}</time>, {fromNow(model.createdAt)}
@@ -46,7 +39,11 @@ export function VersionRow(props: { readonly model: ModelVersionView; readonly s
         </div>
         <div>
           <dt>Gate</dt>
-          <dd>{model.verdict === 'promote' ? 'Passed' : 'Refused'}</dd>
+          <dd>
+            <Tag tone={model.verdict === 'promote' ? 'good' : 'bad'}>
+              {model.verdict === 'promote' ? 'Passed' : 'Refused'}
+            </Tag>
+          </dd>
         </div>
         <div>
           <dt>Training</dt>
