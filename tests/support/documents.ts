@@ -18,11 +18,20 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-function errorTable(errors: Readonly<Record<string, Row & { meaning: string }>>, column: string, key: string): string {
-  const show = (value: unknown): string => (typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value));
+function errorTable(
+  errors: Readonly<Record<string, Row & { meaning: string }>>,
+  column?: string,
+  key = '',
+): string {
+  const show = (value: unknown): string =>
+    typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value);
   return table(
-    ['code', column, 'meaning'],
-    Object.entries(errors).map(([code, entry]) => [`\`${code}\``, show(entry[key]), entry.meaning]),
+    ['code', ...(column === undefined ? [] : [column]), 'meaning'],
+    Object.entries(errors).map(([code, entry]) => [
+      `\`${code}\``,
+      ...(column === undefined ? [] : [show(entry[key])]),
+      entry.meaning,
+    ]),
   );
 }
 
@@ -39,10 +48,22 @@ export const GENERATED: readonly { file: string; name: string; text: () => strin
   },
   { file: 'docs/errors.md', name: 'api', text: () => errorTable(API_ERRORS, 'HTTP status', 'status') },
   { file: 'docs/errors.md', name: 'model', text: () => errorTable(MODEL_ERRORS, 'HTTP status', 'status') },
-  { file: 'docs/errors.md', name: 'storage', text: () => errorTable(STORAGE_ERRORS, 'tried again', 'retryable') },
-  { file: 'docs/errors.md', name: 'temporal', text: () => errorTable(TEMPORAL_ERRORS, 'HTTP status', 'status') },
-  { file: 'docs/errors.md', name: 'activities', text: () => errorTable(ACTIVITY_ERRORS, 'tried again', 'retryable') },
-  { file: 'docs/errors.md', name: 'stack', text: () => errorTable(STACK_ERRORS, 'exit code', 'exit') },
+  {
+    file: 'docs/errors.md',
+    name: 'storage',
+    text: () => errorTable(STORAGE_ERRORS, 'tried again', 'retryable'),
+  },
+  {
+    file: 'docs/errors.md',
+    name: 'temporal',
+    text: () => errorTable(TEMPORAL_ERRORS, 'HTTP status', 'status'),
+  },
+  {
+    file: 'docs/errors.md',
+    name: 'activities',
+    text: () => errorTable(ACTIVITY_ERRORS, 'tried again', 'retryable'),
+  },
+  { file: 'docs/errors.md', name: 'stack', text: () => errorTable(STACK_ERRORS) },
   { file: 'docs/errors.md', name: 'cli', text: () => errorTable(CLI_ERRORS, 'exit code', 'exit') },
 ];
 
