@@ -39,7 +39,7 @@ export function createVerifyServing(ports: Pick<ActivityPorts, 'probe' | 'servin
         const leftMs = deadline - performance.now();
         let seen: string;
         try {
-          const version = await ports.probe(url, Math.max(1, Math.min(PROBE_MS, leftMs)));
+          const version = await ports.probe(url, Math.ceil(Math.max(1, Math.min(PROBE_MS, leftMs))));
           if (version === input.version) return { serves: true, detail: `${url} serves version ${version}.` };
           seen = version === null ? 'it serves no model' : `it serves version ${version}`;
         } catch (error) {
