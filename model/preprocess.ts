@@ -28,7 +28,7 @@ export interface PreprocessLimits {
 
 export interface Preprocessor {
   /** @throws ModelError with one of the `IMAGE_…` codes */
-  toModelInput(bytes: Uint8Array): Promise<DecodedImage>;
+  readonly toModelInput: (bytes: Uint8Array) => Promise<DecodedImage>;
 }
 
 /**
