@@ -1,0 +1,78 @@
+/** Files on this machine: written beside their place and renamed, with a full disk as an error of the table. */
+import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import type { Sha256 } from '../model/types.js';
+import { StorageError } from './errors.js';
+
+/** System error code of a thrown value, such as `ENOENT`; undefined where it has none. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** True for the errors of a file system that has no space left. */
+export function isDiskFull(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/**
+ * Runs work on local files.
+ * @throws StorageError `DISK_FULL` where the disk has no space left; everything else as it came
+ */
+export async function onLocalDisk<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new StorageError('DISK_FULL', 'This machine has no space left for working files.', {
+      cause: error,
+    });
+  }
+}
+
+/** A name beside `path` that nobody else uses. */
+export function temporaryName(path: string): string {
+  return `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+}
+
+/** Makes the file at `path` appear whole or not at all: `write` fills a temporary file that is then renamed. */
+export async function replaceFile(
+  path: string,
+  write: (temporaryPath: string) => Promise<void>,
+): Promise<void> {
+  await onLocalDisk(async () => {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = temporaryName(path);
+    try {
+      await write(temporary);
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true, recursive: true });
+      throw error;
+    }
+  });
+}
+
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  await replaceFile(path, (temporary) => writeFile(temporary, content));
+}
+
+/** SHA-256 of a file, read as a stream. */
+export async function digestOfFile(path: string): Promise<Sha256> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex') as Sha256;
+}
+
+/** Paths of all files below a folder, relative, with forward slashes, in code unit order. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, sep).length).split(sep).join('/'))
+    .sort();
+}
