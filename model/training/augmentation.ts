@@ -17,31 +17,36 @@ export function toAugmentedImages(kernels: Kernels, pixels: Uint8Array, random: 
   const offsets = new Float32Array(count);
   for (let index = 0; index < count; index++) {
     transforms.set(randomTransform(random), index * 8);
-    const contrast = 1 + around(random, AUGMENTATION.contrast);
+    const toned = random.next() < AUGMENTATION.toneShare;
+    const contrast = toned ? 1 + around(random, AUGMENTATION.contrast) : 1;
+    const brightness = toned ? around(random, AUGMENTATION.brightness) : 0;
     factors[index] = contrast / 255;
-    offsets[index] = around(random, AUGMENTATION.brightness) + (1 - contrast) / 2;
+    offsets[index] = brightness + (1 - contrast) / 2;
   }
   const warped = kernels.warp(toFloats(kernels, pixels), kernels.upload([count, 8], transforms), IMAGE_SIDE);
   const scaled = kernels.multiply(warped, kernels.upload([count, 1, 1, 1], factors));
   return kernels.clip(kernels.add(scaled, kernels.upload([count, 1, 1, 1], offsets)), 0, 1);
 }
 
-/** Output to input coordinates: rotation and zoom about the middle of the image, then shift. */
+/** Output to input coordinates: mirror, rotation and zoom about the middle of the image, then shift. */
 function randomTransform(random: Random): readonly number[] {
-  const angle = (around(random, AUGMENTATION.rotationDegrees) * Math.PI) / 180;
-  const zoom = (1 + AUGMENTATION.zoom) ** around(random, 1);
+  const turned = random.next() < AUGMENTATION.turnShare;
+  const angle = turned ? (around(random, AUGMENTATION.rotationDegrees) * Math.PI) / 180 : 0;
+  const zoom = turned ? (1 + AUGMENTATION.zoom) ** around(random, 1) : 1;
+  const side = random.next() < AUGMENTATION.mirrorShare ? -1 : 1;
   const cos = Math.cos(angle) / zoom;
   const sin = Math.sin(angle) / zoom;
   const middle = (IMAGE_SIDE - 1) / 2;
-  const shiftX = around(random, AUGMENTATION.shiftPixels);
-  const shiftY = around(random, AUGMENTATION.shiftPixels);
+  const range = 2 * AUGMENTATION.shiftPixels + 1;
+  const shiftX = random.below(range) - AUGMENTATION.shiftPixels;
+  const shiftY = random.below(range) - AUGMENTATION.shiftPixels;
   return [
-    cos,
+    side * cos,
     -sin,
-    middle - cos * middle + sin * middle + shiftX,
-    sin,
+    middle - side * cos * middle + sin * middle + shiftX,
+    side * sin,
     cos,
-    middle - sin * middle - cos * middle + shiftY,
+    middle - side * sin * middle - cos * middle + shiftY,
     0,
     0,
   ];

@@ -53,11 +53,17 @@ const stateSchema = z.object({
   ),
 });
 
-/** Name of the run that a checkpoint belongs to: other data, classes or settings would make it meaningless. */
-export function runIdentity(dataset: DatasetFiles, settings: TrainingSettings): string {
+/** Name of the run that a checkpoint belongs to: other data, classes, settings or champion make it meaningless. */
+export function runIdentity(
+  dataset: DatasetFiles,
+  settings: TrainingSettings,
+  champion: NetworkState | null,
+): string {
   const { mode, seed, epochs, batchSize, learningRate } = settings;
   const parts = [dataset.digest, dataset.labels, mode, seed, epochs, batchSize, learningRate];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+  const hash = createHash('sha256').update(JSON.stringify(parts));
+  if (champion) hash.update(bytesOf(champion.parameters)).update(bytesOf(champion.statistics));
+  return hash.digest('hex');
 }
 
 /**

@@ -2,7 +2,7 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { ModelError } from '../errors.js';
-import { IMAGE_PIXELS, type DatasetFiles, type Labels } from '../types.js';
+import { IMAGE_PIXELS, type DatasetFiles, type Labels, type Origin } from '../types.js';
 import { readImagesHeader } from './npy.js';
 
 /** More parts than this are opened again when they are needed. */
@@ -26,7 +26,7 @@ interface Groups {
 }
 
 /**
- * Needs 7 bytes of memory an example, whatever the number of images: pixels stay in the files, and the system keeps
+ * Needs 12 bytes of memory an example, whatever the number of images: pixels stay in the files, and the system keeps
  * those in memory for which it has room. `exam` rows are not even listed.
  */
 export class TrainingData {
@@ -37,6 +37,8 @@ export class TrainingData {
     private readonly parts: Uint16Array,
     private readonly rows: Uint32Array,
     readonly label: Uint8Array,
+    /** 1 for each example that is a person's correction. */
+    readonly correction: Uint8Array,
     readonly groups: Groups,
   ) {}
 
@@ -70,6 +72,7 @@ export class TrainingData {
     const parts = new Column(Uint16Array);
     const rows = new Column(Uint32Array);
     const label = new Column(Uint8Array);
+    const correction = new Column(Uint8Array);
     const lists = { base: list(), fresh: list(), earlier: list(), validation: list(), golden: list() };
     let count = 0;
     for await (const line of linesOf(files.examplesPath)) {
@@ -77,6 +80,7 @@ export class TrainingData {
       parts.push(example.part);
       rows.push(example.row);
       label.push(example.label);
+      correction.push(example.origin === 'correction' ? 1 : 0);
       if (example.group !== null) lists[example.group].push(count);
       count++;
     }
@@ -90,7 +94,8 @@ export class TrainingData {
     if (groups.base.length + groups.fresh.length + groups.earlier.length < 2) {
       throw invalid(`${files.examplesPath} has fewer than two examples to train on.`);
     }
-    const data = new TrainingData(files, parts.values(), rows.values(), label.values(), groups);
+    const columns = [label.values(), correction.values()] as const;
+    const data = new TrainingData(files, parts.values(), rows.values(), ...columns, groups);
     try {
       files.parts.forEach((_, part) => data.#part(part));
     } catch (error) {
@@ -173,6 +178,7 @@ interface ParsedExample {
   readonly part: number;
   readonly row: number;
   readonly label: number;
+  readonly origin: Origin;
   readonly group: keyof Groups | null;
 }
 
@@ -191,14 +197,16 @@ function parseExample(line: string, lineNumber: number, files: DatasetFiles): Pa
   if (!isIndex(part) || rows === undefined) throw problem(`there is no part ${String(part)}`);
   if (!isIndex(row) || row >= rows) throw problem(`part ${part} has no row ${String(row)}`);
   if (!isIndex(label) || label >= files.labels.length) throw problem(`there is no label ${String(label)}`);
+  if (origin !== 'base' && origin !== 'correction') throw problem(`there is no origin ${String(origin)}`);
+  const place = { part, row, label, origin } as const;
   switch (split) {
     case 'train':
-      return { part, row, label, group: origin === 'base' ? 'base' : fresh === true ? 'fresh' : 'earlier' };
+      return { ...place, group: origin === 'base' ? 'base' : fresh === true ? 'fresh' : 'earlier' };
     case 'validation':
     case 'golden':
-      return { part, row, label, group: split };
+      return { ...place, group: split };
     case 'exam':
-      return { part, row, label, group: null };
+      return { ...place, group: null };
     default:
       throw problem(`there is no split ${String(split)}`);
   }

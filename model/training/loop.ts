@@ -2,20 +2,26 @@
 import { setImmediate } from 'node:timers/promises';
 import { ModelError } from '../errors.js';
 import { assertSameLabels } from '../labels.js';
-import { fromNetwork, initialState, layoutFor, type Layout, type Span } from '../network/architecture.js';
+import {
+  fromNetwork,
+  initialState,
+  layoutFor,
+  type Layout,
+  type NetworkState,
+} from '../network/architecture.js';
 import type { NativeBinding } from '../network/binding.js';
 import { Kernels } from '../network/kernels.js';
 import { Passes } from '../network/passes.js';
 import type { EpochMetrics, TrainerJob, TrainerResult, TrainingProgress } from '../types.js';
-import { toAugmentedImages } from './augmentation.js';
 import { readCheckpoint, runIdentity, writeCheckpoint, type TrainingState } from './checkpoint.js';
 import { TrainingData } from './dataset.js';
-import { adamStep, decayingSpans, newMoments, oneCycleRate } from './optimizer.js';
+import { newMoments } from './optimizer.js';
 import { Random } from './random.js';
 import { writeResults } from './results.js';
 import { planEpochs, type EpochPlan } from './sampling.js';
 import { answers, largest, type Scorer } from './scoring.js';
-import { LABEL_SMOOTHING, STATISTICS_MOMENTUM, VALIDATION_LIMIT } from './settings.js';
+import { VALIDATION_LIMIT } from './settings.js';
+import { Stepper } from './step.js';
 import { readTrainedNetwork } from './tfjs-files.js';
 
 /** What the loop tells and asks while it runs. */
@@ -33,12 +39,24 @@ export type TrainingOutcome =
   | { readonly type: 'stopped'; readonly folder: string; readonly step: number };
 
 const PROGRESS_EVERY_MS = 500;
-/** Streams of random numbers of one run, told apart by their first number. */
+/** Tells this stream of random numbers from the others of the same run. */
 const INITIAL_STREAM = 0;
-const AUGMENTATION_STREAM = 2;
+
+interface RunSetting {
+  readonly job: TrainerJob;
+  readonly observer: TrainingObserver;
+  readonly data: TrainingData;
+  readonly plan: EpochPlan;
+  /** See `runIdentity`. */
+  readonly identity: string;
+  readonly stepper: Stepper;
+  readonly scorer: Scorer;
+  readonly layout: Layout;
+}
 
 /**
- * Runs a job to its end or until it is told to stop.
+ * Runs a job to its end or until it is told to stop. A resumed job must be the same in everything but `resumeFrom`
+ * and `workFolder`; it then ends with the same weights as if it had never been stopped.
  * @throws ModelError DATASET_INVALID, CHECKPOINT_INVALID, MODEL_UNREADABLE, MODEL_LABELS_DIFFER, TRAINING_DIVERGED
  */
 export async function runTraining(
@@ -49,36 +67,48 @@ export async function runTraining(
   const data = await TrainingData.open(job.dataset);
   try {
     const layout = layoutFor(data.labels.length);
-    const state = await startingState(job, layout);
-    return await new TrainingRun(job, binding, observer, data, layout, state).run();
+    const champion = await readChampion(job, layout);
+    const identity = runIdentity(job.dataset, job.settings, champion);
+    const state =
+      job.resumeFrom === null
+        ? firstState(job, layout, champion)
+        : await readCheckpoint(job.resumeFrom, identity, layout);
+    const kernels = new Kernels(binding);
+    const passes = new Passes(kernels, layout);
+    const plan = planEpochs(data, job.settings);
+    const totalSteps = plan.epochs * plan.stepsPerEpoch;
+    const common = { kernels, passes, layout, data };
+    const stepper = new Stepper({ ...common, settings: job.settings, totalSteps, champion });
+    const scorer = { ...common, state: state.network };
+    return await new TrainingRun(
+      { job, observer, data, plan, identity, stepper, scorer, layout },
+      state,
+    ).run();
   } finally {
     data.close();
   }
 }
 
-async function startingState(job: TrainerJob, layout: Layout): Promise<TrainingState> {
-  if (job.resumeFrom !== null) {
-    return readCheckpoint(job.resumeFrom, runIdentity(job.dataset, job.settings), layout);
-  }
-  const counters = { step: 0, epochLoss: 0, epochCorrect: 0, epochImages: 0, epochSeconds: 0, seconds: 0 };
-  const start = { moments: newMoments(layout), epochs: [], ...counters };
+/** The network that a warm training starts from and must not forget. */
+async function readChampion(job: TrainerJob, layout: Layout): Promise<NetworkState | null> {
   if (job.warmFrom === null) {
-    if (job.settings.mode === 'warm') {
-      throw new ModelError('MODEL_UNREADABLE', 'A warm training needs a model to start from.');
-    }
-    return { network: initialState(layout, new Random(job.settings.seed, INITIAL_STREAM)), ...start };
+    if (job.settings.mode === 'full') return null;
+    throw new ModelError('MODEL_UNREADABLE', 'A warm training needs a model to start from.');
   }
   const champion = await readTrainedNetwork(job.warmFrom);
   assertSameLabels(champion.labels, job.dataset.labels);
-  return { network: fromNetwork(layout, champion), ...start };
+  return fromNetwork(layout, champion);
+}
+
+function firstState(job: TrainerJob, layout: Layout, champion: NetworkState | null): TrainingState {
+  const network = champion
+    ? { parameters: champion.parameters.slice(), statistics: champion.statistics.slice() }
+    : initialState(layout, new Random(job.settings.seed, INITIAL_STREAM));
+  const counters = { step: 0, epochLoss: 0, epochCorrect: 0, epochImages: 0, epochSeconds: 0, seconds: 0 };
+  return { network, moments: newMoments(layout), epochs: [], ...counters };
 }
 
 class TrainingRun {
-  readonly #kernels: Kernels;
-  readonly #passes: Passes;
-  readonly #plan: EpochPlan;
-  readonly #decaying: readonly Span[];
-  readonly #run: string;
   readonly #stepsAtStart: number;
   readonly #secondsAtStart: number;
   #lastProgress = 0;
@@ -87,32 +117,25 @@ class TrainingRun {
   #lastLoss = 0;
 
   constructor(
-    private readonly job: TrainerJob,
-    binding: NativeBinding,
-    private readonly observer: TrainingObserver,
-    private readonly data: TrainingData,
-    private readonly layout: Layout,
+    private readonly setting: RunSetting,
     private readonly state: TrainingState,
   ) {
-    this.#kernels = new Kernels(binding);
-    this.#passes = new Passes(this.#kernels, layout);
-    this.#plan = planEpochs(data, job.settings);
-    this.#decaying = decayingSpans(layout);
-    this.#run = runIdentity(job.dataset, job.settings);
     this.#stepsAtStart = state.step;
     this.#secondsAtStart = state.seconds;
   }
 
   async run(): Promise<TrainingOutcome> {
     const { state } = this;
-    const { stepsPerEpoch, epochs } = this.#plan;
-    while (state.epochs.length < epochs) {
+    const { plan, observer, stepper, job, layout, scorer } = this.setting;
+    while (state.epochs.length < plan.epochs) {
       const epoch = state.epochs.length;
-      const order = this.#plan.order(epoch);
-      while (state.step < (epoch + 1) * stepsPerEpoch) {
-        if (this.observer.stopRequested()) return this.#stop();
+      const order = plan.order(epoch);
+      while (state.step < (epoch + 1) * plan.stepsPerEpoch) {
+        if (observer.stopRequested()) return this.#stop();
         await this.#checkpointIfDue();
-        this.#step(order);
+        const start = (state.step - epoch * plan.stepsPerEpoch) * job.settings.batchSize;
+        this.#lastLoss = stepper.step(state, order.subarray(start, start + job.settings.batchSize));
+        this.#passTime();
         this.#reportIfDue();
         // Lets the process hear its parent.
         await setImmediate();
@@ -123,71 +146,27 @@ class TrainingRun {
       Object.assign(state, { epochLoss: 0, epochCorrect: 0, epochImages: 0, epochSeconds: 0 });
     }
     this.#report();
-    const result = await writeResults(this.job, this.layout, state, this.#scorer());
-    this.#passTime();
-    return { type: 'done', result };
-  }
-
-  #step(order: Uint32Array): void {
-    const { state, job, data } = this;
-    const { batchSize, learningRate, seed } = job.settings;
-    const { stepsPerEpoch, epochs } = this.#plan;
-    const start = (state.step % stepsPerEpoch) * batchSize;
-    const examples = order.subarray(start, start + batchSize);
-    const classes = data.labels.length;
-    const normalisation = job.settings.mode === 'warm' ? 'moving' : 'batch';
-    const found = this.#kernels.scope(() => {
-      const random = new Random(seed, AUGMENTATION_STREAM, state.step);
-      const images = toAugmentedImages(this.#kernels, data.read(examples), random);
-      return this.#passes.gradient(state.network, images, this.#targets(examples), normalisation);
-    });
-    if (!Number.isFinite(found.loss)) {
-      throw new ModelError(
-        'TRAINING_DIVERGED',
-        `The loss became ${found.loss} in step ${state.step + 1}; try a lower learning rate than ${learningRate}.`,
-      );
-    }
-    const rate = oneCycleRate(learningRate, state.step, stepsPerEpoch * epochs);
-    const { parameters, statistics } = state.network;
-    adamStep(parameters, found.gradient, state.moments, this.#decaying, rate, state.step + 1);
-    if (found.statistics) blend(statistics, found.statistics, state.step);
-    examples.forEach((example, position) => {
-      const logits = found.logits.subarray(position * classes, (position + 1) * classes);
-      if (largest(logits) === data.label[example]) state.epochCorrect++;
-    });
-    state.epochLoss += found.loss * examples.length;
-    state.epochImages += examples.length;
-    state.step++;
-    this.#lastLoss = found.loss;
-    this.#passTime();
-  }
-
-  #targets(examples: Uint32Array): Float32Array {
-    const classes = this.data.labels.length;
-    const targets = new Float32Array(examples.length * classes).fill(LABEL_SMOOTHING / classes);
-    examples.forEach((example, position) => {
-      const index = position * classes + (this.data.label[example] ?? 0);
-      targets[index] = 1 - LABEL_SMOOTHING + LABEL_SMOOTHING / classes;
-    });
-    return targets;
+    return { type: 'done', result: await writeResults(job, layout, state, scorer) };
   }
 
   /** Null where it was told to stop meanwhile. */
   async #validate(epoch: number): Promise<EpochMetrics | null> {
-    const { state, data } = this;
+    const { state } = this;
+    const { data, scorer, observer } = this.setting;
     const examples = evenly(data.groups.validation, VALIDATION_LIMIT);
     let correct = 0;
     let loss = 0;
-    for (const batch of answers(this.#scorer(), examples)) {
+    for (const batch of answers(scorer, examples)) {
       for (const { example, probabilities } of batch) {
         const label = data.label[example] ?? 0;
         if (largest(probabilities) === label) correct++;
         loss -= Math.log(Math.max(probabilities[label] ?? 0, 1e-12));
       }
       await setImmediate();
-      if (this.observer.stopRequested()) return null;
+      if (observer.stopRequested()) return null;
     }
     this.#passTime();
+    // A data set without validation images has nothing to say here; 0 of 1 is at least not misleading.
     const validated = Math.max(1, examples.length);
     return {
       epoch: epoch + 1,
@@ -199,21 +178,19 @@ class TrainingRun {
     };
   }
 
-  #scorer(): Scorer {
-    return { kernels: this.#kernels, passes: this.#passes, state: this.state.network, data: this.data };
-  }
-
   async #stop(): Promise<TrainingOutcome> {
-    const folder = await writeCheckpoint(this.job.workFolder, this.#run, this.state);
+    const { job, identity } = this.setting;
+    const folder = await writeCheckpoint(job.workFolder, identity, this.state);
     return { type: 'stopped', folder, step: this.state.step };
   }
 
   async #checkpointIfDue(): Promise<void> {
-    if (performance.now() - this.#lastCheckpoint < this.job.checkpointEveryMs) return;
+    const { job, identity, observer } = this.setting;
+    if (performance.now() - this.#lastCheckpoint < job.checkpointEveryMs) return;
     if (this.state.step === this.#stepsAtStart) return;
-    const folder = await writeCheckpoint(this.job.workFolder, this.#run, this.state);
+    const folder = await writeCheckpoint(job.workFolder, identity, this.state);
     this.#lastCheckpoint = performance.now();
-    this.observer.checkpoint(folder, this.state.step);
+    observer.checkpoint(folder, this.state.step);
   }
 
   #reportIfDue(): void {
@@ -223,17 +200,17 @@ class TrainingRun {
   #report(): void {
     this.#lastProgress = performance.now();
     const { state } = this;
-    const { stepsPerEpoch, epochs } = this.#plan;
-    const totalSteps = stepsPerEpoch * epochs;
-    const stepsPerSecond =
-      (state.step - this.#stepsAtStart) / Math.max(1e-3, state.seconds - this.#secondsAtStart);
-    this.observer.progress({
+    const { plan, job, observer } = this.setting;
+    const totalSteps = plan.stepsPerEpoch * plan.epochs;
+    const steps = state.step - this.#stepsAtStart;
+    const stepsPerSecond = steps / Math.max(1e-3, state.seconds - this.#secondsAtStart);
+    observer.progress({
       step: state.step,
       totalSteps,
-      epoch: Math.min(epochs, state.epochs.length + 1),
-      totalEpochs: epochs,
+      epoch: Math.min(plan.epochs, state.epochs.length + 1),
+      totalEpochs: plan.epochs,
       loss: this.#lastLoss,
-      imagesPerSecond: stepsPerSecond * this.job.settings.batchSize,
+      imagesPerSecond: stepsPerSecond * job.settings.batchSize,
       remainingSeconds: stepsPerSecond > 0 ? (totalSteps - state.step) / stepsPerSecond : 0,
       epochs: [...state.epochs],
     });
@@ -245,14 +222,6 @@ class TrainingRun {
     this.#lastClock = now;
     this.state.seconds += seconds;
     this.state.epochSeconds += seconds;
-  }
-}
-
-/** Exponential average; the first steps weigh more, so that the starting values are soon forgotten. */
-function blend(moving: Float32Array, batch: Float32Array, step: number): void {
-  const momentum = Math.min(STATISTICS_MOMENTUM, step / (step + 10));
-  for (let index = 0; index < moving.length; index++) {
-    moving[index] = momentum * (moving[index] ?? 0) + (1 - momentum) * (batch[index] ?? 0);
   }
 }
 

@@ -34,17 +34,30 @@ export const WARM_EPOCH = {
   earlierRepeats: 4,
 } as const;
 
+/** Weight of the champion's own answers in the targets of replayed images. */
+export const WARM_MEMORY = 0.5;
+
 /** At most this many validation images are looked at after each epoch, evenly spread. */
 export const VALIDATION_LIMIT = 6000;
 
 /** Changes that leave the class what it is. Ranges are symmetric about "no change", drawn uniformly for each image. */
 export const AUGMENTATION = {
+  /** Every image is moved by whole pixels. */
   shiftPixels: 4,
-  rotationDegrees: 10,
+  /** Share of images that are mirrored left to right. */
+  mirrorShare: 0.5,
+  /** Share of images that are turned and zoomed too; the others stay as sharp as they are. */
+  turnShare: 0.5,
+  rotationDegrees: 12,
   /** Factor between 1 / (1 + zoom) and 1 + zoom. */
   zoom: 0.1,
+  /**
+   * Share of images whose tones are changed. Small, because the grey of the background is the only thing that tells
+   * some chest slices of abdominal scans from chest scans.
+   */
+  toneShare: 0.25,
   /** Factor of the contrast about mid-grey, between 1 - contrast and 1 + contrast. */
-  contrast: 0.15,
+  contrast: 0.2,
   /** Added, as a share of white. */
-  brightness: 0.08,
+  brightness: 0.1,
 } as const;
