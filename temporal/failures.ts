@@ -50,7 +50,10 @@ export function toTemporalError(error: unknown, address: string): TemporalError 
       { cause: error },
     );
   }
-  if (error instanceof NamespaceNotFoundError || (code !== undefined && DENIED.includes(code))) {
+  const strange =
+    error instanceof NamespaceNotFoundError ||
+    (code === GRPC.notFound && grpcDetails(error).startsWith('Namespace'));
+  if (strange || (code !== undefined && DENIED.includes(code))) {
     return new TemporalError(
       'TEMPORAL_DENIED',
       `The Temporal server at ${address} refused: ${grpcDetails(error)}`,

@@ -177,7 +177,8 @@ function missing(error: unknown): unknown {
 }
 
 function invalidPlan(error: unknown, plan: SchedulePlan): unknown {
-  if (grpcCode(error) !== GRPC.invalidArgument) return missing(error);
+  // The SDK turns the server's "invalid argument" into a TypeError at an update, and not at a creation.
+  if (!(error instanceof TypeError) && grpcCode(error) !== GRPC.invalidArgument) return missing(error);
   return new TemporalError(
     'SCHEDULE_INVALID',
     `The schedule "${plan.cron}" in the time zone ${plan.timezone} is not understood: ${grpcDetails(error)}`,

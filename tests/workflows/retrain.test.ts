@@ -70,7 +70,7 @@ describe('retrain', function () {
   it('registers a version that the gate refuses and leaves the alias alone', async () => {
     const reason = { code: 'CLASS_RECALL', passed: false, text: 'Hand fell by 3 points.' };
     const world = createWorld({
-      evaluateModel: async () => ({ promote: false, reasons: [reason], metrics: {} }),
+      evaluateModel: () => ({ promote: false, reasons: [reason], metrics: {} }),
     });
     const client = rig.medloop(world);
     const run = await rig.withWorkers(world, async () => ended(client, (await client.startRetrain(ASK)).id));
@@ -82,7 +82,7 @@ describe('retrain', function () {
 
   it('ends at once where nothing is new', async () => {
     const world = createWorld({
-      snapshotCorrections: async () => ({
+      snapshotCorrections: () => ({
         snapshot: '00000001' as never,
         digest: 'd',
         taken: 0,
@@ -118,7 +118,7 @@ describe('retrain', function () {
 
   it('puts the alias back when serving does not confirm the version', async () => {
     const world = createWorld({
-      verifyServing: async () => ({ verified: false, details: ['http://a serves version 1.'] }),
+      verifyServing: () => ({ verified: false, details: ['http://a serves version 1.'] }),
     });
     const client = rig.medloop(world);
     const run = await rig.withWorkers(world, async () => ended(client, (await client.startRetrain(ASK)).id));
@@ -133,7 +133,7 @@ describe('retrain', function () {
 
   it('puts the alias back when verification itself fails for good', async () => {
     const world = createWorld({
-      verifyServing: async () => {
+      verifyServing: () => {
         throw failure('STORAGE_REJECTED', 'no address to ask');
       },
     });
@@ -146,7 +146,7 @@ describe('retrain', function () {
 
   it('leaves an unconfirmed first version in place and says so', async () => {
     const world = createWorld(
-      { verifyServing: async () => ({ verified: false, details: ['http://a does not answer.'] }) },
+      { verifyServing: () => ({ verified: false, details: ['http://a does not answer.'] }) },
       { prod: null, previous: null, versions: [] },
     );
     const client = rig.medloop(world);
@@ -160,7 +160,7 @@ describe('retrain', function () {
 
   it('does not promote over an alias that someone moved during the run', async () => {
     const world = createWorld({
-      registerModel: async () => {
+      registerModel: () => {
         world.registry.versions.push('2', '3');
         world.registry.prod = '2';
         return { version: '3' as never };
@@ -177,7 +177,7 @@ describe('retrain', function () {
 
   it('leaves the alias to whoever moved it while the version was being verified', async () => {
     const world = createWorld({
-      verifyServing: async () => {
+      verifyServing: () => {
         world.registry.prod = '7';
         return { verified: false, details: [] };
       },
@@ -211,7 +211,7 @@ describe('retrain', function () {
     const client = rig.medloop(world);
     const run = await rig.withWorkers(world, async () => {
       const { id } = await client.startRetrain(ASK);
-      await until(async () => (seen.length > 0 ? true : null));
+      await until(() => (seen.length > 0 ? true : null));
       await client.cancelRun(id);
       const result = await ended(client, id);
       expect(seen).to.deep.equal(['training', 'last checkpoint written']);
@@ -243,7 +243,7 @@ describe('retrain', function () {
     const client = rig.medloop(world);
     const run = await rig.withWorkers(world, async () => {
       const { id } = await client.startRetrain(ASK);
-      await until(async () => (seen.length > 0 ? true : null));
+      await until(() => (seen.length > 0 ? true : null));
       await client.cancelRun(id);
       return ended(client, id);
     });
@@ -255,7 +255,7 @@ describe('retrain', function () {
   it('tries a step again, shows why meanwhile, and counts the attempts', async () => {
     let tries = 0;
     const world = createWorld({
-      registerModel: async () => {
+      registerModel: () => {
         tries += 1;
         if (tries < 3) throw failure('STORAGE_UNAVAILABLE', 'MLflow does not answer');
         world.registry.versions.push('2');
@@ -285,7 +285,7 @@ describe('retrain', function () {
 
   it('fails with the code of a fault that trying again cannot mend', async () => {
     const world = createWorld({
-      trainModel: async () => {
+      trainModel: () => {
         throw failure('TRAINING_DIVERGED', 'the loss became NaN at step 12');
       },
     });
@@ -371,7 +371,7 @@ describe('retrain', function () {
     const client = rig.medloop(world);
     const run = await rig.withWorkers(world, async () => {
       const { id } = await client.startRetrain(ASK);
-      await until(async () => (training ? true : null));
+      await until(() => (training ? true : null));
       await rig.temporal.kill9();
       const down: unknown = await client.getRun(id).catch((error: unknown) => error);
       expect(down).to.include({ code: 'TEMPORAL_UNREACHABLE' });

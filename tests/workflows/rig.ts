@@ -18,6 +18,13 @@ import { startTemporal, type TestTemporal } from '../support/parts.js';
 
 export type Activities = ControlActivities & TrainingActivities;
 
+/** The activities as a test may write them: with or without a promise. */
+export type Fakes = {
+  [Name in keyof Activities]: (
+    ...input: Parameters<Activities[Name]>
+  ) => ReturnType<Activities[Name]> | Awaited<ReturnType<Activities[Name]>>;
+};
+
 /** A call that an activity got, in order over all activities. */
 export interface Call {
   readonly name: keyof Activities;
@@ -54,34 +61,34 @@ export function failure(code: ActivityErrorCode, message: string): ApplicationFa
 
 /** Activities of a run in which all goes well, registering the next version; each can be replaced. */
 export function createWorld(
-  overrides: Partial<Activities> = {},
+  overrides: Partial<Fakes> = {},
   registry: Registry = { prod: '1', previous: null, versions: ['1'] },
 ): World {
   const calls: Call[] = [];
   const digest = 'd'.repeat(64) as never;
-  const fair: Activities = {
-    snapshotCorrections: async () => ({
+  const fair: Fakes = {
+    snapshotCorrections: () => ({
       snapshot: '00000002' as never,
       digest,
       taken: 3,
       championVersion: registry.prod as never,
       nothingNew: false,
     }),
-    trainModel: async ({ settings }) => {
+    trainModel: ({ settings }) => {
       heartbeat({ progress: null, checkpoint: null });
       return { model: { runId: 'run', digest }, settings, steps: 10, seconds: 1, parameters: 100 };
     },
-    evaluateModel: async () => ({
+    evaluateModel: () => ({
       promote: true,
       reasons: [{ code: 'GOLDEN', passed: true, text: 'The golden accuracy is 0.99 against 0.98.' }],
       metrics: { golden_accuracy: 0.99 },
     }),
-    registerModel: async () => {
+    registerModel: () => {
       const version = String(registry.versions.length + 1);
       registry.versions.push(version);
       return { version: version as never };
     },
-    promoteModel: async ({ version, expected }) => {
+    promoteModel: ({ version, expected }) => {
       if (registry.prod !== version) {
         if (registry.prod !== expected) {
           throw failure('ALIAS_MOVED', `prod is at ${registry.prod} and not at ${expected}`);
@@ -91,13 +98,13 @@ export function createWorld(
       }
       return { version, previous: registry.previous as never };
     },
-    verifyServing: async ({ version }) => ({ verified: true, details: [`An API serves ${version}.`] }),
+    verifyServing: ({ version }) => ({ verified: true, details: [`An API serves ${version}.`] }),
   };
   const all = { ...fair, ...overrides };
   const record = <Name extends keyof Activities>(name: Name): Activities[Name] =>
-    ((input: never) => {
+    (async (input: never) => {
       calls.push({ name, input });
-      return (all[name] as (input: never) => Promise<unknown>)(input);
+      return await (all[name] as (input: never) => unknown)(input);
     }) as Activities[Name];
   return {
     calls,
@@ -145,11 +152,11 @@ export async function startRig(): Promise<Rig> {
         namespace,
         environment: {},
         versions: {
-          byAlias: async (alias) => {
+          byAlias: (alias) => {
             const version = alias === 'prod' ? world.registry.prod : world.registry.previous;
-            return version === null ? null : { version };
+            return Promise.resolve(version === null ? null : { version });
           },
-          get: async (version) => (world.registry.versions.includes(version) ? { version } : null),
+          get: (version) => Promise.resolve(world.registry.versions.includes(version) ? { version } : null),
         },
         ...options,
       });
@@ -180,7 +187,7 @@ export async function ended(client: TemporalClient, id: string): Promise<Run> {
 }
 
 /** Asks again until the answer is not null; the test's own time limit ends it. */
-export async function until<T>(ask: () => Promise<T | null>): Promise<T> {
+export async function until<T>(ask: () => Promise<T | null> | T | null): Promise<T> {
   for (;;) {
     const answer = await ask();
     if (answer !== null) return answer;
