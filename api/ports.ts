@@ -82,4 +82,6 @@ export interface AppPorts {
   readonly temporal: TemporalClient;
   readonly objects: { ping(): Promise<void> };
   readonly imports: ImportRunner;
+  /** Fires when the process is told to stop: streams end and imports are given up. */
+  readonly stopping: AbortSignal;
 }

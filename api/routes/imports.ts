@@ -30,9 +30,9 @@ function reportView(report: ImportReport): ImportReportView {
 
 export function mountImports(
   mount: Mount,
-  ports: Pick<AppPorts, 'imports' | 'metrics' | 'settings' | 'log'>,
+  ports: Pick<AppPorts, 'imports' | 'metrics' | 'settings' | 'log' | 'stopping'>,
 ): void {
-  const { imports, metrics, settings, log } = ports;
+  const { imports, metrics, settings, log, stopping } = ports;
   let running = false;
 
   /** Streams the body into a file below `folder`. */
@@ -85,7 +85,7 @@ export function mountImports(
           lastPhase = progress.phase;
           line({ progress: { ...progress } });
         },
-        gone.signal,
+        AbortSignal.any([gone.signal, stopping]),
       );
       metrics.imports.inc({ outcome: 'done' });
       line({ report: reportView(report) });
@@ -95,7 +95,6 @@ export function mountImports(
       log.warn({ requestId: requestIdOf(req), code: failure.code, err: error }, 'import failed');
       line({ problem: toProblem(failure, requestIdOf(req)) });
     }
-    res.end();
   }
 
   function jobFromJson(req: Request, res: Response, next: NextFunction): void {
@@ -110,25 +109,28 @@ export function mountImports(
     if (Number(req.headers['content-length'] ?? 0) > settings.archiveBytes) {
       throw new ApiError('IMPORT_TOO_LARGE', `An archive may have at most ${settings.archiveBytes} bytes.`);
     }
+    if (stopping.aborted) throw new ApiError('STOPPING');
     if (running) throw new ApiError('IMPORT_RUNNING');
     running = true;
     let folder: string | null = null;
     try {
       if (!isArchive) {
         await answer(req, res, { kind: 'demo' });
-        return;
+      } else {
+        await mkdir(settings.uploadFolder, { recursive: true });
+        folder = await mkdtemp(join(settings.uploadFolder, 'import-'));
+        const path = await receive(req, folder);
+        await answer(req, res, {
+          kind: 'archive',
+          path,
+          name: basename((name ?? 'upload.zip').replaceAll('\\', '/')),
+        });
       }
-      await mkdir(settings.uploadFolder, { recursive: true });
-      folder = await mkdtemp(join(settings.uploadFolder, 'import-'));
-      const path = await receive(req, folder);
-      await answer(req, res, {
-        kind: 'archive',
-        path,
-        name: basename((name ?? 'upload.zip').replaceAll('\\', '/')),
-      });
     } finally {
-      running = false;
       if (folder !== null) await rm(folder, { recursive: true, force: true });
+      running = false;
     }
+    // Ended only now, so that whoever reads the end finds room for the next import.
+    res.end();
   });
 }

@@ -11,8 +11,11 @@ import { MODEL_NAME, retrainWorkflowId } from '../../workflows/contract.js';
 /** Event id of a run's last state: a browser that reconnects with it is told to stop (204). */
 const END_EVENT_ID = 'end';
 
-export function mountRuns(mount: Mount, ports: Pick<AppPorts, 'temporal' | 'settings' | 'log'>): void {
-  const { temporal, settings, log } = ports;
+export function mountRuns(
+  mount: Mount,
+  ports: Pick<AppPorts, 'temporal' | 'settings' | 'log' | 'stopping'>,
+): void {
+  const { temporal, settings, log, stopping } = ports;
   const { deadlineMs } = settings;
 
   function viewOf(run: Run): RunView {
@@ -117,9 +120,9 @@ export function mountRuns(mount: Mount, ports: Pick<AppPorts, 'temporal' | 'sett
     });
     const heartbeat = setInterval(() => res.write(': still here\n\n'), settings.eventsHeartbeatMs);
     try {
-      await follow(id, first, res, gone.signal);
+      await follow(id, first, res, AbortSignal.any([gone.signal, stopping]));
     } catch (error) {
-      if (!gone.signal.aborted) throw error;
+      if (!gone.signal.aborted && !stopping.aborted) throw error;
     } finally {
       clearInterval(heartbeat);
       res.end();

@@ -3,7 +3,6 @@ import { Readable } from 'node:stream';
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { expect } from 'chai';
 import type { ModelsView, RunView, RunsPage } from '../../../api/schema.js';
-import type { SnapshotId } from '../../../storage/types.js';
 import { TemporalError } from '../../../temporal/errors.js';
 import { run } from './fakes.js';
 import { startApp, version, type TestApp } from './support.js';

@@ -131,6 +131,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     registry: registry.registry,
     temporal: temporal.client,
     objects: { ping: () => corrections.ping() },
+    stopping: new AbortController().signal,
     imports: { run: () => Promise.reject(new Error('no import in this test')) },
     ...options.ports,
     settings: {
@@ -165,7 +166,8 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     async serve(name, seed) {
       const store = openServingFolder(join(folder, 'serving'));
       const about = { version: name, labels: [...LABELS], synthetic: true };
-      const manifest = await store.add(about, (target) => writeModel(target, seed));
+      const manifest =
+        (await store.find(name)) ?? (await store.add(about, (target) => writeModel(target, seed)));
       slot.swap(await modelLoader(1)(store, manifest));
     },
     call: async (id, path, init) => {
