@@ -20,7 +20,7 @@ export interface PreprocessLimits {
   readonly maxBytes: number;
   /** Width times height of the stored image. */
   readonly maxPixels: number;
-  /** Time for one decode, rounded up to whole seconds; 20 s where not given. */
+  /** Time for one decode; 20 s where not given. */
   readonly timeoutMs?: number;
   /** Decodes at a time; the number of cores where not given. */
   readonly concurrency?: number;
@@ -41,7 +41,7 @@ export interface Preprocessor {
  */
 export function createPreprocessor(limits: PreprocessLimits): Preprocessor {
   const slots = pLimit(limits.concurrency ?? availableParallelism());
-  const timeoutSeconds = Math.max(1, Math.ceil((limits.timeoutMs ?? 20_000) / 1000));
+  const timeoutMs = limits.timeoutMs ?? 20_000;
   return {
     async toModelInput(bytes) {
       if (bytes.length > limits.maxBytes) {
@@ -57,34 +57,39 @@ export function createPreprocessor(limits: PreprocessLimits): Preprocessor {
           `The image has ${header.width} × ${header.height} pixels; at most ${limits.maxPixels} pixels are accepted.`,
         );
       }
-      return slots(async () => {
-        try {
-          return await decode(bytes, header, { limitInputPixels: limits.maxPixels, timeoutSeconds });
-        } catch (error) {
-          throw asModelError(error, header, timeoutSeconds);
-        }
+      return new Promise((resolve, reject) => {
+        // libvips cannot be stopped inside a single small output, so a late decode keeps its place until it ends:
+        // the caller is answered in time, and late ones cannot pile up.
+        void slots(async () => {
+          const timer = setTimeout(() => {
+            reject(new ModelError('IMAGE_TIMEOUT', `Decoding the image took longer than ${timeoutMs} ms.`));
+          }, timeoutMs);
+          try {
+            resolve(await decode(bytes, header, limits.maxPixels));
+          } catch (cause) {
+            const kind = header.format === 'jpeg' ? 'JPEG' : 'PNG';
+            reject(new ModelError('IMAGE_UNREADABLE', `The ${kind} image is cut off or damaged.`, { cause }));
+          } finally {
+            clearTimeout(timer);
+          }
+        });
       });
     },
   };
 }
 
-interface DecodeOptions {
-  readonly limitInputPixels: number;
-  readonly timeoutSeconds: number;
-}
-
-async function decode(bytes: Uint8Array, header: ImageHeader, options: DecodeOptions): Promise<DecodedImage> {
+async function decode(bytes: Uint8Array, header: ImageHeader, maxPixels: number): Promise<DecodedImage> {
   const grey = header.channels <= 2;
   const input = {
     failOn: 'error',
-    limitInputPixels: options.limitInputPixels,
+    limitInputPixels: maxPixels,
     // The values of a greyscale image are intensities: a viewer's tone curve does not belong to them.
     ignoreIcc: grey,
   } as const;
   const upright = header.mayBeRotated ? await uprightSize(bytes, input) : header;
   const size = { width: upright.width, height: upright.height };
-  if (grey && header.depth === 16) return { ...size, pixels: await decodeDeepGrey(bytes, input, options) };
-  const { data, info } = await fitted(sharp(bytes, input).timeout({ seconds: options.timeoutSeconds }))
+  if (grey && header.depth === 16) return { ...size, pixels: await decodeDeepGrey(bytes, input) };
+  const { data, info } = await fitted(sharp(bytes, input))
     .toColourspace(grey ? 'b-w' : 'srgb')
     .raw()
     .toBuffer({ resolveWithObject: true });
@@ -113,13 +118,8 @@ const DETECTOR_DEPTHS = [8, 10, 12, 14];
  * 16-bit greyscale. Detectors store 10 to 14 bits in 16, which a plain shift by 8 would make almost black. So the
  * shift starts from the smallest of the usual depths that holds the largest value; a full-range file is shifted by 8.
  */
-async function decodeDeepGrey(
-  bytes: Uint8Array,
-  input: SharpOptions,
-  options: DecodeOptions,
-): Promise<Uint8Array> {
+async function decodeDeepGrey(bytes: Uint8Array, input: SharpOptions): Promise<Uint8Array> {
   const { data, info } = await sharp(bytes, input)
-    .timeout({ seconds: options.timeoutSeconds })
     .autoOrient()
     .flatten({ background: '#000000' })
     .toColourspace('grey16')
@@ -133,11 +133,8 @@ async function decodeDeepGrey(
   for (let i = 0; i < shifted.length; i += 1) {
     shifted[i] = (values[i * info.channels] ?? 0) >> (depth - 8);
   }
-  const small = await fitted(
-    sharp(shifted, { raw: { width: info.width, height: info.height, channels: 1 } }).timeout({
-      seconds: options.timeoutSeconds,
-    }),
-  )
+  const raw = { width: info.width, height: info.height, channels: 1 } as const;
+  const small = await fitted(sharp(shifted, { raw, limitInputPixels: false }))
     .toColourspace('b-w')
     .raw()
     .toBuffer();
@@ -157,15 +154,4 @@ function luma(data: Uint8Array, channels: number): Uint8Array {
     pixels[i] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
   }
   return pixels;
-}
-
-function asModelError(error: unknown, header: ImageHeader, timeoutSeconds: number): ModelError {
-  const message = error instanceof Error ? error.message : String(error);
-  if (/timeout/i.test(message)) {
-    return new ModelError('IMAGE_TIMEOUT', `Decoding the image took longer than ${timeoutSeconds} s.`, {
-      cause: error,
-    });
-  }
-  const kind = header.format === 'jpeg' ? 'JPEG' : 'PNG';
-  return new ModelError('IMAGE_UNREADABLE', `The ${kind} image is cut off or damaged.`, { cause: error });
 }

@@ -312,6 +312,17 @@ describe('The preprocessing refuses', () => {
     await expectCode(noFrame, 'IMAGE_UNREADABLE', 'JPEG');
   });
 
+  it('to wait for a decode that takes too long', async () => {
+    const impatient = createPreprocessor({ maxBytes: 1e9, maxPixels: 1e9, timeoutMs: 1, concurrency: 1 });
+    const large = await picture(6000, 4000, 3, (x, y, channel) => (x * y * 255 + channel * 40) % 256)
+      .jpeg({ progressive: true })
+      .toBuffer();
+    const first = await impatient.toModelInput(large).catch((error: unknown) => error);
+    expect(first).to.be.instanceOf(ModelError).with.property('code', 'IMAGE_TIMEOUT');
+    const patient = createPreprocessor({ maxBytes: 1e9, maxPixels: 1e9 });
+    expect(await patient.toModelInput(large)).to.include({ width: 6000, height: 4000 });
+  });
+
   it('and goes on afterwards: a refused file frees its place', async () => {
     const single = createPreprocessor({ ...LIMITS, concurrency: 1 });
     const jpeg = await grey().jpeg().toBuffer();
