@@ -28,7 +28,7 @@ function Toolbar(props: { readonly items: readonly Item[]; readonly servingVersi
       <TextInput
         size="sm"
         label="Your name"
-        placeholder="Signs your corrections"
+        placeholder="Optional"
         autoComplete="name"
         maxLength={200}
         className={classes.author}

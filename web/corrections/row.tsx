@@ -140,7 +140,7 @@ export function CorrectionRow(props: { readonly correction: CorrectionView; read
   return (
     <Accordion.Item value={correction.id}>
       <Accordion.Control>
-        <Group wrap="nowrap" gap="md">
+        <div className={classes.line}>
           <Thumbnail correction={correction} />
           <div className={classes.what}>
             <Text fw={650} lh={1.3}>
@@ -159,7 +159,7 @@ export function CorrectionRow(props: { readonly correction: CorrectionView; read
             {correction.golden && <Tag tone="accent">Golden</Tag>}
             <Tag tone={status.tone}>{status.text}</Tag>
           </Group>
-        </Group>
+        </div>
       </Accordion.Control>
       <Accordion.Panel>
         <FatePanel correction={correction} opened={props.opened} />
