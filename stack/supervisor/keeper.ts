@@ -145,7 +145,7 @@ export function createKeeper(spec: PartSpec, options: KeeperOptions): Keeper {
       const problem = await begin();
       if (problem !== null) {
         await clear(spec.graceMs);
-        tell('unhealthy', problem);
+        if (!isStopping()) tell('unhealthy', problem);
         throw new StackError(
           'PART_NOT_HEALTHY',
           `${spec.name} ${problem}. Its log is ${logFile}; it ends with:\n${lastLines(logFile, 12)}`,
