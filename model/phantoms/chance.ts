@@ -31,26 +31,32 @@ export function tissue(random: Random, strength: number, finest = 14): (x: numbe
   };
 }
 
+/** Share of the pictures with a careless pose, and of those with a poor exposure: the demo must not be too easy. */
+const CARELESS = 0.15;
+const POOR = 0.12;
+
 export function pose(random: Random, limits: { degrees: number; scale: number; shift: number }): Pose {
-  const scale = random.between(1 - limits.scale, 1 + limits.scale * 0.6);
+  const wide = random.next() < CARELESS ? 2.4 : 1;
+  const scale = random.between(1 - limits.scale * wide, 1 + limits.scale * wide * 0.6);
   const squeeze = random.between(0.94, 1.06);
   return {
-    rotation: (random.between(-1, 1) * limits.degrees * Math.PI) / 180,
+    rotation: (random.between(-1, 1) * limits.degrees * wide * Math.PI) / 180,
     scaleX: scale * squeeze,
     scaleY: scale / squeeze,
-    shiftX: random.between(-1, 1) * limits.shift,
-    shiftY: random.between(-1, 1) * limits.shift,
+    shiftX: random.between(-1, 1) * limits.shift * wide,
+    shiftY: random.between(-1, 1) * limits.shift * wide,
   };
 }
 
 export function scanner(random: Random): Scanner {
-  const contrast = random.between(0.72, 1.05);
+  const poor = random.next() < POOR;
+  const contrast = poor ? random.between(0.25, 0.5) : random.between(0.72, 1.05);
   return {
     contrast,
-    brightness: random.between(-0.03, 0.08) + (1 - contrast) * random.between(0, 0.3),
+    brightness: random.between(-0.03, 0.08) + (1 - contrast) * random.between(0, poor ? 0.8 : 0.3),
     gamma: random.between(0.8, 1.3),
     // Most pictures are clean, a few are not.
-    noise: 0.015 + 0.1 * random.next() ** 3,
+    noise: poor ? random.between(0.06, 0.15) : 0.012 + 0.08 * random.next() ** 3,
     blur: random.between(0, 0.9),
   };
 }

@@ -83,6 +83,7 @@ export function drawAbdomen(random: Random): Uint8Array {
   canvas.paint(overlap(liver, inner), random.between(0.6, 0.72), { texture: vessels });
   const spleen = blob({ x: radiusX * 0.62, y: radiusY * 0.1 }, 0.11, 0.2, swings(random, 0.1), -0.3);
   if (upper > 0.3) canvas.paint(overlap(spleen, inner), random.between(0.6, 0.7));
+  if (upper > 0.75) lungBases(random, canvas, inner, radiusX);
   for (const side of [-1, 1]) {
     const centre = { x: side * random.between(0.35, 0.42), y: back + random.between(-0.12, -0.02) };
     const kidney = ellipse(centre, 0.1, random.between(0.12, 0.15), side * -0.45);
@@ -94,6 +95,16 @@ export function drawAbdomen(random: Random): Uint8Array {
   canvas.paint(ellipse({ x: -0.08, y: back - 0.2 }, 0.06, 0.042), random.between(0.6, 0.75));
   if (upper > 0.55) ribs(random, body, 0.13, 8);
   return expose(canvas, scanner(random), random);
+}
+
+/** The highest slices of the abdomen still cut the lowest tips of the lungs, as low slices of the chest cut the liver. */
+function lungBases(random: Random, canvas: Canvas, inner: Shape, radiusX: number): void {
+  for (const side of [-1, 1]) {
+    const size = random.between(0.1, 0.22);
+    const at = { x: side * radiusX * random.between(0.5, 0.62), y: random.between(0.1, 0.25) };
+    const base = blob(at, size, size * 1.3, swings(random, 0.1), side * -0.5);
+    canvas.paint(overlap(base, inner), random.between(0.05, 0.12), { texture: tissue(random, 0.4) });
+  }
 }
 
 /** Loops of bowel in front: some with contrast agent, some with gas. */
