@@ -162,11 +162,12 @@ class TrainingRun {
         if (largest(probabilities) === label) correct++;
         loss -= Math.log(Math.max(probabilities[label] ?? 0, 1e-12));
       }
+      this.#reportIfDue();
       await setImmediate();
       if (observer.stopRequested()) return null;
     }
     this.#passTime();
-    // A data set without validation images has nothing to say here; 0 of 1 is at least not misleading.
+    // Without validation images both figures are 0.
     const validated = Math.max(1, examples.length);
     return {
       epoch: epoch + 1,
