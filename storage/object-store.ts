@@ -1,6 +1,6 @@
 /** S3 as the rest of the room uses it: conditional writes, durable when they resolve, one error table. */
-import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -46,6 +46,9 @@ const PAGE = 1000;
 const CONFLICT_RETRIES = 5;
 const SPARE_BYTES = 1 << 20;
 
+const ignore = (): void => undefined;
+const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+
 export interface ClosableObjectStore extends ObjectStore {
   close(): void;
 }
@@ -60,6 +63,8 @@ export function createObjectStore(settings: ObjectStoreSettings): ClosableObject
     region: settings.region,
     forcePathStyle: true,
     maxAttempts: MAX_ATTEMPTS,
+    // Without a logger the client writes to the console about errors that are handled here.
+    logger: SILENT,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
     ...(accessKeyId === undefined || secretAccessKey === undefined
       ? {}
@@ -203,12 +208,7 @@ export function createObjectStore(settings: ObjectStoreSettings): ClosableObject
             });
             const { Body: body } = answer;
             if (!(body instanceof Readable)) throw new Error('The answer has no body.');
-            const file = await open(temporary, 'w');
-            try {
-              await pipeline(body, file.createWriteStream({ autoClose: false }));
-            } finally {
-              await file.close();
-            }
+            await pipeline(body, createWriteStream(temporary));
           }),
         ),
       );
