@@ -35,7 +35,8 @@ export function mountModels(
       synthetic,
       verdict,
       mode,
-      metrics,
+      // JSON has no NaN: a figure that is none is left out.
+      metrics: Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value))),
       workflowRunId,
       description: version.description ?? null,
       promotions: (version.promotions ?? []).map((one) => ({ ...one })),

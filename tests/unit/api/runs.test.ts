@@ -212,14 +212,14 @@ describe('models, schedule and data', () => {
           { at: '2026-01-05T03:10:00.000Z', by: 'gate', from: null, to: version('2').version, why: 'better' },
         ],
       }),
-      version('1'),
+      version('1', { metrics: { accuracy: 0.5, undefinedRecall: NaN } }),
     );
     const body = (await app.call('listModels', '/api/v1/models')).body as ModelsView;
     expect(body.models.map((one) => one.version)).to.deep.equal(['2', '1']);
     expect(body.models[0]?.mlflowUrl).to.match(/versions\/2$/);
     expect(body.serving?.version).to.equal('2');
     const one = await app.call('getModel', '/api/v1/models/1');
-    expect(one.body).to.deep.include({ version: '1', promotions: [] });
+    expect(one.body).to.deep.include({ version: '1', promotions: [], metrics: { accuracy: 0.5 } });
   });
 
   it('says what is wrong with a version', async () => {
