@@ -16,7 +16,7 @@ const STOP_LIMIT_MS = 9_500;
 export interface WorkerParts {
   readonly worker: Worker;
   /** Ends what the worker's activities hold open. */
-  readonly close: () => Promise<void>;
+  readonly close: () => void;
 }
 
 export interface WorkerContext {
@@ -53,7 +53,7 @@ export async function runWorkerProcess(
       else await announce(name, readyFile, log);
       await running;
     } finally {
-      await close();
+      close();
       await connection.close();
     }
   } catch (error) {

@@ -2,6 +2,7 @@
 import { Worker, type NativeConnection } from '@temporalio/worker';
 import type { ControlActivities, TrainingActivities } from '../activities/types.js';
 import { CONTROL_QUEUE, TRAINING_QUEUE } from '../workflows/contract.js';
+import { beating } from './beating.js';
 
 interface WorkerPlace {
   readonly connection: NativeConnection;
@@ -19,6 +20,7 @@ export function createControlWorker(
     taskQueue: CONTROL_QUEUE,
     workflowBundle: { code: bundle.code },
     activities,
+    interceptors: { activity: [beating] },
     shutdownGraceTime: '1 second',
     shutdownForceTime: '8 seconds',
     // One run a week: a handful of threads, pollers and cached workflows is plenty and keeps an idle stack small.

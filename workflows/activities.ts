@@ -29,6 +29,8 @@ const nonRetryableErrorTypes = Object.keys(FINAL_CODES);
  */
 const patient = {
   taskQueue: CONTROL_QUEUE,
+  // The control worker beats for them, so a worker that died is noticed long before the step's own limit.
+  heartbeatTimeout: '20 seconds',
   scheduleToCloseTimeout: '1 hour',
   retry: {
     initialInterval: '1 second',
@@ -91,6 +93,8 @@ export const { trainModel } = proxyActivities<Pick<TrainingActivities, 'trainMod
 export const { evaluateModel } = proxyActivities<Pick<TrainingActivities, 'evaluateModel'>>({
   taskQueue: TRAINING_QUEUE,
   startToCloseTimeout: '1 hour',
+  // Longer than the trainer's: it shares its process with the computing.
+  heartbeatTimeout: '1 minute',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: {
     initialInterval: '1 second',
