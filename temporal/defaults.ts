@@ -1,4 +1,5 @@
 /** What a retrain is told unless someone says otherwise: budgets, gate and intervals. */
+import { DEFAULT_GATE_POLICY, TRAINING_DEFAULTS } from '../activities/defaults.js';
 import { MODEL_NAME, type RetrainInput, type RunRequest } from '../workflows/contract.js';
 
 /** The input of a retrain of the model, with the given way of training, trigger and person. */
@@ -7,15 +8,10 @@ export function defaultRetrainInput(request: RunRequest): RetrainInput {
     ...request,
     model: MODEL_NAME,
     seed: 1,
-    warm: { epochs: 2, batchSize: 128, learningRate: 1e-3 },
-    full: { epochs: 4, batchSize: 128, learningRate: 8e-3 },
+    warm: TRAINING_DEFAULTS.warm,
+    full: TRAINING_DEFAULTS.full,
     checkpointEveryMs: 30_000,
-    policy: {
-      firstVersionFloor: 0.9,
-      goldenTolerance: 0,
-      classRecallTolerance: 0.01,
-      onnxTolerance: 1e-4,
-    },
+    policy: DEFAULT_GATE_POLICY,
     verifyTimeoutMs: VERIFY_TIMEOUT_MS,
   };
 }
