@@ -61,7 +61,7 @@ function isInstalled() {
 }
 
 async function install() {
-  const total = readdirTotal();
+  const total = expected();
   console.log(`· Node packages: npm ci (${total} packages)`);
   rmSync(stamp, { force: true });
   // Without it an interrupted installation can never be taken for a whole one.
@@ -69,7 +69,7 @@ async function install() {
   const startedAt = Date.now();
   const seconds = () => Math.round((Date.now() - startedAt) / 1000);
   const timer = setInterval(() => {
-    console.log(`· Node packages: ${unpacked()} of ${total} (${seconds()} s)`);
+    console.log(`· Node packages: ${Math.min(unpacked(), total)} of ${total} folders (${seconds()} s)`);
   }, LOG_EVERY_MS);
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const command = [...npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -93,8 +93,12 @@ async function install() {
   console.log(`✓ Node packages (${seconds()} s)`);
 }
 
-function readdirTotal() {
-  return Object.keys(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages).length - 1;
+/** Packages that stand directly in node_modules on every platform: what `unpacked` can count. */
+function expected() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  return Object.entries(packages).filter(
+    ([path, { optional }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && optional !== true,
+  ).length;
 }
 
 function unpacked() {
