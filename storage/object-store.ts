@@ -11,11 +11,9 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
   S3Client,
-  type PutObjectCommandInput,
 } from '@aws-sdk/client-s3';
-import { StorageError } from './errors.js';
+import { createConditionalPut, DEADLINE_MS } from './conditional-put.js';
 import { createFsyncBarrier } from './fsync-barrier.js';
 import { digestOfFile, replaceFile } from './local-files.js';
 import { statusOfError, toStorageError } from './s3-errors.js';
@@ -36,15 +34,9 @@ export interface ObjectStoreSettings {
 const CONNECT_TIMEOUT_MS = 2000;
 /** Longest silence of a connection; below the deadline, so that there is time for a second try. */
 const IDLE_TIMEOUT_MS = 4000;
-/** Of a whole call, tries included: after this a server counts as not answering. */
-const DEADLINE_MS = 9000;
-/** Slowest transfer of a file that is waited for. */
-const BYTES_PER_MS = 1000;
 const MAX_ATTEMPTS = 4;
 const FIRST_PAGE = 100;
 const PAGE = 1000;
-const CONFLICT_RETRIES = 5;
-const SPARE_BYTES = 1 << 20;
 
 const ignore = (): void => undefined;
 const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
@@ -76,50 +68,7 @@ export function createObjectStore(settings: ObjectStoreSettings): ClosableObject
     abortSignal: AbortSignal.timeout(Math.ceil(deadlineMs)),
   });
 
-  type Conditions = { readonly ifAbsent?: boolean; readonly ifMatch?: string };
-
-  /** One conditional write, tried again while S3 says that another one is just being decided. */
-  async function putWith(
-    key: string,
-    conditions: Conditions,
-    sizeBytes: number,
-    input: () => Partial<PutObjectCommandInput>,
-  ): Promise<{ etag: string }> {
-    const precondition = conditions.ifAbsent
-      ? 'OBJECT_EXISTS'
-      : conditions.ifMatch === undefined
-        ? null
-        : 'OBJECT_CHANGED';
-    const doing = `write ${key}`;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const answer = await client.send(
-          new PutObjectCommand({
-            Bucket: bucket,
-            Key: key,
-            ...(conditions.ifAbsent ? { IfNoneMatch: '*' } : {}),
-            ...(conditions.ifMatch === undefined ? {} : { IfMatch: conditions.ifMatch }),
-            ...input(),
-          }),
-          within(DEADLINE_MS + sizeBytes / BYTES_PER_MS),
-        );
-        await barrier?.sync(key);
-        return { etag: answer.ETag ?? '' };
-      } catch (error) {
-        const status = statusOfError(error);
-        if (status === 409 && precondition !== null && attempt < CONFLICT_RETRIES) {
-          await sleep(20 * attempt);
-          continue;
-        }
-        // Whoever wrote it may not have synced it yet, and the caller will rely on it.
-        if (status === 412 && precondition === 'OBJECT_EXISTS') await barrier?.sync(key);
-        if (status === 500 && (await barrier?.isFull(sizeBytes + SPARE_BYTES)) === true) {
-          throw new StorageError('S3_FULL', `S3 has no space left (${doing}).`, { cause: error });
-        }
-        throw toStorageError(error, doing, precondition);
-      }
-    }
-  }
+  const putWith = createConditionalPut({ client, bucket, barrier });
 
   async function call<T>(doing: string, work: () => Promise<T>): Promise<T> {
     try {
