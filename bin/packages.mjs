@@ -101,11 +101,11 @@ function expected() {
   ).length;
 }
 
+/** npm makes all folders first and fills them later: only those with a manifest count. */
 function unpacked() {
   if (!existsSync(modules)) return 0;
-  const entries = readdirSync(modules).filter((name) => !name.startsWith('.'));
-  return entries.reduce(
-    (sum, name) => sum + (name.startsWith('@') ? readdirSync(join(modules, name)).length : 1),
-    0,
+  const names = readdirSync(modules).flatMap((name) =>
+    name.startsWith('@') ? readdirSync(join(modules, name)).map((inner) => join(name, inner)) : [name],
   );
+  return names.filter((name) => existsSync(join(modules, name, 'package.json'))).length;
 }
