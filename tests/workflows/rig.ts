@@ -46,7 +46,7 @@ export interface World {
 }
 
 let installed = false;
-function quiet(): void {
+export function quiet(): void {
   if (installed) return;
   installed = true;
   Runtime.install({
