@@ -15,6 +15,8 @@ interface CatalogueEntry {
 export const API_ERRORS = {
   ROUTE_NOT_FOUND: { status: 404, meaning: 'There is nothing at this address.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The address does not take this method.' },
+  REQUEST_MALFORMED: { status: 400, meaning: 'What was sent is not an HTTP request.' },
+  HEADERS_TOO_LARGE: { status: 431, meaning: 'The headers of the request are too long.' },
   PATH_INVALID: { status: 400, meaning: 'The address is not well formed.' },
   REQUEST_INVALID: { status: 400, meaning: 'A field of the request is missing or not usable.' },
   JSON_INVALID: { status: 400, meaning: 'The body is not valid JSON.' },

@@ -1,7 +1,7 @@
 /** The API process: composes the parts, listens, says that it is ready, and stops within ten seconds when told. */
 import { readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics } from 'prom-client';
@@ -15,6 +15,7 @@ import { MODEL_NAME } from '../workflows/contract.js';
 import { createApp } from './app.js';
 import { composeDecoder, composeRegistry, composeStorage } from './compose.js';
 import { isLoopback } from './http/guard.js';
+import { createApiServer } from './http/server.js';
 import { createImportRunner } from './import-runner.js';
 import { createKnownLabels } from './labels.js';
 import { createMetrics } from './metrics.js';
@@ -150,11 +151,7 @@ async function serve(config: Config, log: Logger, stopping: AbortSignal): Promis
     stopping,
   };
 
-  const server = createServer(
-    // Time for a large archive over a slow line; images have a limit of their own.
-    { headersTimeout: 10_000, requestTimeout: 3_600_000, keepAliveTimeout: 65_000 },
-    createApp(ports),
-  );
+  const server = createApiServer(createApp(ports));
   await watcher.restore();
   await listen(server, config);
   watcher.start();

@@ -28,6 +28,8 @@ export interface Operation {
 /** Codes that any operation can answer with. */
 export const COMMON_ERRORS = [
   'HOST_UNKNOWN',
+  'REQUEST_MALFORMED',
+  'HEADERS_TOO_LARGE',
   'PATH_INVALID',
   'REQUEST_INVALID',
   'INTERNAL',

@@ -57,7 +57,9 @@ export function mountCorrections(
   }
 
   async function submit(req: Request): Promise<{ correction: Correction; created: boolean }> {
-    const fields = parse(correctionFieldsSchema, { ...(req.body as Record<string, unknown>) });
+    // A form sends a field that was left empty as an empty text.
+    const given = Object.entries(req.body as Record<string, unknown>).filter(([, value]) => value !== '');
+    const fields = parse(correctionFieldsSchema, Object.fromEntries(given));
     const bytes = uploadsOf(req)[0]?.bytes;
     if (bytes === undefined) throw new ApiError('NO_IMAGE');
     if (bytes instanceof Error) throw bytes;

@@ -57,6 +57,17 @@ describe('corrections', () => {
     expect((await send(bytes, { label: 'Hand', author: 'someone else' })).status).to.equal(201);
   });
 
+  it('takes form fields that were left empty as not given', async () => {
+    const answer = await send(await picture(9), {
+      label: 'Hand',
+      comment: '',
+      author: '',
+      predictedLabel: '',
+    });
+    expect(answer.status).to.equal(201);
+    expect(app.corrections.kept[0]).to.include({ author: 'anonymous', comment: null, predicted: null });
+  });
+
   it('takes `none` for an image that shows no class', async () => {
     expect((await send(await picture(3), { label: 'none' })).status).to.equal(201);
   });

@@ -5,7 +5,9 @@ import { createServer, type AddressInfo } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
+import { ZipFile } from 'yazl';
 import type {
   CorrectionReceipt,
   DataView,
@@ -131,6 +133,18 @@ describe('the API process', function () {
     }
   }
 
+  /** The public layout: a folder for each class. */
+  async function archive(): Promise<Uint8Array<ArrayBuffer>> {
+    const zip = new ZipFile();
+    for (const [index, label] of LABELS.entries()) {
+      for (let image = 0; image < 10; image += 1) {
+        zip.addBuffer(await picture(1000 + index * 10 + image), `${label}/${image}.jpeg`);
+      }
+    }
+    zip.end();
+    return new Uint8Array(await buffer(zip.outputStream as unknown as NodeJS.ReadableStream));
+  }
+
   const json = async <T>(url: string, init?: RequestInit): Promise<T> =>
     (await (await fetch(url, init)).json()) as T;
   const predict = async (api: Api): Promise<Prediction> => {
@@ -192,6 +206,19 @@ describe('the API process', function () {
     });
     const data = await json<DataView>(`${api.url}/api/v1/data`);
     expect(data.snapshots.map((one) => [one.id, one.source])).to.deep.equal([['00000001', 'demo phantoms']]);
+
+    const zipped = await fetch(`${api.url}/api/v1/imports?name=real.zip`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/zip' },
+      body: await archive(),
+    });
+    const real = JSON.parse((await zipped.text()).trimEnd().split('\n').at(-1) ?? '') as ImportLine;
+    expect((real as { report: unknown }).report).to.deep.include({
+      synthetic: false,
+      images: 60,
+      changed: true,
+    });
+    expect((await json<DataView>(`${api.url}/api/v1/data`)).snapshots[0]?.source).to.equal('real.zip');
 
     const broken = await fetch(`${api.url}/api/v1/imports`, {
       method: 'POST',

@@ -215,6 +215,30 @@ describe('service', () => {
     expect(reading.headers).not.to.have.property('access-control-allow-origin');
   });
 
+  it('answers what is no HTTP request with a problem too', async () => {
+    const { port } = new URL(app.url);
+    const say = (text: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        let answer = '';
+        const socket = connect(Number(port), '127.0.0.1', () => socket.write(text));
+        socket.on('data', (chunk) => (answer += chunk.toString()));
+        socket.on('end', () => {
+          resolve(answer);
+        });
+        socket.on('error', reject);
+      });
+    for (const [text, status, code] of [
+      ['nonsense\r\n\r\n', 400, 'REQUEST_MALFORMED'],
+      ['GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 421, 'HOST_UNKNOWN'],
+      [`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
+    ] as const) {
+      const answer = await say(text);
+      expect(answer).to.match(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(answer.toLowerCase()).to.include('content-type: application/problem+json');
+      expect(codeOf(answer.slice(answer.indexOf('{')))).to.equal(code);
+    }
+  });
+
   it('outlives clients that go away in the middle of an upload', async () => {
     const { port } = new URL(app.url);
     await app.serve('1', 1);

@@ -1,7 +1,7 @@
 /** The application under test on a real port: real decoding, real ONNX models, and parts that can be switched off. */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { createApp } from '../../../api/app.js';
 import { CATALOGUE, type ErrorCode } from '../../../api/errors.js';
 import { createMetrics } from '../../../api/metrics.js';
 import { COMMON_ERRORS, OPERATIONS, type Operation, type OperationId } from '../../../api/operations.js';
+import { createApiServer } from '../../../api/http/server.js';
 import type { AppPorts, AppSettings } from '../../../api/ports.js';
 import { problemSchema, type Problem } from '../../../api/schema.js';
 import { openServingFolder } from '../../../api/serving/files.js';
@@ -151,7 +152,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
       limits,
     },
   };
-  const server = createServer(createApp(ports));
+  const server = createApiServer(createApp(ports));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
