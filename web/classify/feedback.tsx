@@ -26,7 +26,7 @@ function Choice({ item, prediction, labels, onSend }: FeedbackProps & { onSend: 
       <Group gap={8}>
         <Button
           size="xs"
-          color="green.9"
+          color="#1c7a3e"
           leftSection={<IconCheck size={16} aria-hidden />}
           loading={busy === prediction.label}
           disabled={busy !== null}

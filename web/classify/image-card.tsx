@@ -86,7 +86,7 @@ function AnsweredBy(props: {
       </Text>
       {stale && !isUnsent(props.item) && (
         <Button
-          size="compact-xs"
+          size="compact-sm"
           variant="light"
           leftSection={<IconRefresh size={14} aria-hidden />}
           onClick={() => {
@@ -132,7 +132,7 @@ export const ImageCard = memo(function ImageCard(props: {
           </Text>
           {!isUnsent(item) && (
             <CloseButton
-              size="sm"
+              size={28}
               aria-label={`Remove ${item.file.name}`}
               onClick={() => {
                 session.remove(item.id);

@@ -5,6 +5,7 @@ import type { RunView } from '../../api/schema.js';
 import { fromNow } from '../common/format.js';
 import { Outcome } from './outcome.js';
 import { Steps } from './steps.js';
+import classes from './retrain.module.css';
 
 const TRIGGER_TEXT: Readonly<Record<RunView['trigger'], string>> = {
   schedule: 'by the schedule',
@@ -29,7 +30,7 @@ export function RunProgress({ run }: { readonly run: RunView }) {
       )}
       {run.temporalUrl !== null && (
         <Group mt="sm">
-          <Anchor href={run.temporalUrl} target="_blank" rel="noreferrer" size="sm">
+          <Anchor href={run.temporalUrl} target="_blank" rel="noreferrer" size="sm" className={classes.link}>
             History in Temporal <IconExternalLink size={13} aria-label="(opens in a new tab)" role="img" />
           </Anchor>
         </Group>

@@ -1,5 +1,5 @@
 /** The top of every view: name, views, the version that serves, and the way to the other tools. */
-import { ActionIcon, Menu, Text, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, Popover, Text, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { IconDots, IconExternalLink, IconMoon, IconSun } from '@tabler/icons-react';
 import { Link, useRoute } from 'wouter';
 import { useInfo } from '../client/queries.js';
@@ -91,32 +91,32 @@ function Tools() {
     { name: 'API description', what: 'OpenAPI document', url: '/api/v1/openapi.json' },
   ];
   return (
-    <Menu position="bottom-end" width={230} shadow="md" withinPortal={false}>
-      <Menu.Target>
+    <Popover position="bottom-end" width={230} shadow="md" radius={12} trapFocus>
+      <Popover.Target>
         <ActionIcon variant="default" size={36} aria-label="Other tools">
           <IconDots size={19} aria-hidden />
         </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {links.map(({ name, what, url }) =>
-          url === null ? null : (
-            <Menu.Item
-              key={name}
-              component="a"
-              href={url}
-              target="_blank"
-              rel="noreferrer"
-              rightSection={<IconExternalLink size={15} aria-hidden />}
-            >
-              {name}
-              <Text size="xs" c="dimmed">
-                {what}
-              </Text>
-            </Menu.Item>
-          ),
-        )}
-      </Menu.Dropdown>
-    </Menu>
+      </Popover.Target>
+      <Popover.Dropdown p={6}>
+        <ul className={classes.tools}>
+          {links.map(({ name, what, url }) =>
+            url === null ? null : (
+              <li key={name}>
+                <a href={url} target="_blank" rel="noreferrer">
+                  <span>
+                    {name}
+                    <Text span display="block" size="xs" c="dimmed">
+                      {what}
+                    </Text>
+                  </span>
+                  <IconExternalLink size={15} aria-hidden />
+                </a>
+              </li>
+            ),
+          )}
+        </ul>
+      </Popover.Dropdown>
+    </Popover>
   );
 }
 

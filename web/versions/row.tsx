@@ -8,7 +8,7 @@ import classes from './versions.module.css';
 
 export function VersionRow(props: { readonly model: ModelVersionView; readonly serving: boolean }) {
   const { model } = props;
-  const golden = model.metrics.goldenAccuracy;
+  const golden = model.metrics['golden.accuracy'];
   return (
     <li
       className={classes.row}
