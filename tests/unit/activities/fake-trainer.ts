@@ -45,6 +45,9 @@ function train(job: TrainerJob): void {
     return folder;
   };
   const once = (): void => {
+    if (mode === 'hang' && step === Number(argument)) {
+      for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+    }
     if (stopping && mode !== 'deaf') {
       leave({ type: 'stopped', folder: save(), step }, 0);
       return;
@@ -52,9 +55,6 @@ function train(job: TrainerJob): void {
     if (mode === 'crash' && step === Number(argument)) {
       process.stderr.write('first line\nTypeError: cannot read weights\n', () => process.exit(3));
       return;
-    }
-    if (mode === 'hang' && step === Number(argument)) {
-      for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
     }
     if (mode === 'fail' && step === 3) {
       leave({ type: 'failed', code: argument, message: 'the reason' }, 1);
