@@ -142,7 +142,7 @@ describe('the API process', function () {
       }
     }
     zip.end();
-    return new Uint8Array(await buffer(zip.outputStream as unknown as NodeJS.ReadableStream));
+    return new Uint8Array(await buffer(zip.outputStream));
   }
 
   const json = async <T>(url: string, init?: RequestInit): Promise<T> =>
