@@ -140,7 +140,7 @@ describe('the steps of a run', function () {
     expect(await readFile(join(folder, 'MLmodel'), 'utf8')).to.include(version?.runId);
     await readFile(join(folder, 'golden-examples.json'));
     await readFile(join(folder, 'tfjs', 'model.json'));
-    expect((await failure(readFile(join(folder, 'trained-golden.npy'))))).to.include({
+    expect(await failure(readFile(join(folder, 'trained-golden.npy')))).to.include({
       code: 'ENOENT',
     });
     await rm(folder, { recursive: true });
