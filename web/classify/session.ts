@@ -36,6 +36,8 @@ export interface SessionApi {
 export interface SessionLimits {
   readonly fileBytes: number;
   readonly files: number;
+  /** All files of one request together. */
+  readonly requestBytes: number;
 }
 
 /** Small enough that the first answers come quickly, large enough to save round trips. */
@@ -161,11 +163,13 @@ export class ClassifySession {
   /** The next files in the order in which they are shown. */
   #nextBatch(): readonly Item[] {
     const most = Math.min(BATCH_FILES, this.#limits?.files ?? BATCH_FILES);
+    // A part of the limit is left to the form around the files.
+    const mostBytes = Math.min(BATCH_BYTES, (this.#limits?.requestBytes ?? BATCH_BYTES) * 0.95);
     const batch: Item[] = [];
     let bytes = 0;
     for (const item of this.#items) {
       if (item.answer.kind !== 'queued') continue;
-      if (batch.length === most || (batch.length > 0 && bytes + item.file.size > BATCH_BYTES)) break;
+      if (batch.length === most || (batch.length > 0 && bytes + item.file.size > mostBytes)) break;
       batch.push(item);
       bytes += item.file.size;
     }

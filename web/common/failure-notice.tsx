@@ -9,22 +9,19 @@ export function FailureNotice(props: {
   readonly onRetry?: () => void;
   readonly retrying?: boolean;
 }) {
+  const { failure } = props;
+  // Many problems have one sentence for both: it is not said twice.
+  const title = props.title ?? (failure.title === failure.detail ? undefined : failure.title);
   return (
-    <Alert
-      color="red"
-      variant="light"
-      role="alert"
-      icon={<IconAlertCircle aria-hidden />}
-      title={props.title ?? props.failure.title}
-    >
-      <Text size="sm">{props.failure.detail}</Text>
+    <Alert color="red" variant="light" role="alert" icon={<IconAlertCircle aria-hidden />} title={title}>
+      <Text size="sm">{failure.detail}</Text>
       <Group mt="xs" gap="sm">
         {props.onRetry !== undefined && (
           <Button size="xs" color="red" onClick={props.onRetry} loading={props.retrying ?? false}>
             Try again
           </Button>
         )}
-        <Code>{props.failure.code}</Code>
+        <Code>{failure.code}</Code>
       </Group>
     </Alert>
   );
