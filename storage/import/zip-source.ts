@@ -2,11 +2,12 @@
 import { basename } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { crc32, inflateRaw } from 'node:zlib';
+import { crc32, inflateRaw, inflateRawSync } from 'node:zlib';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { StorageError } from '../errors.js';
 import { systemCode } from '../local-files.js';
 import type { ImportEntry, ImportSource } from '../types.js';
+import { BlockReader } from './block-reader.js';
 import { assertSafeName, classOf, isIgnored, shown, TopFolders } from './layout.js';
 
 export interface ZipLimits {
@@ -30,6 +31,8 @@ const LIMITS: ZipLimits = {
 
 const STORED = 0;
 const DEFLATED = 8;
+/** Up to this, unpacking costs less than handing it to another thread. */
+const SMALL_BYTES = 65_536;
 const inflate = promisify(inflateRaw);
 
 interface Survey {
@@ -93,7 +96,7 @@ async function surveyOf(path: string, archiveBytes: number, limits: ZipLimits): 
       throw tooLarge(`The archive would unpack to more than ${Math.floor(totalBytes / 2 ** 20)} MiB.`);
     }
     if (isIgnored(entry.fileName)) continue;
-    if (entry.uncompressedSize > limits.maxFileBytes) {
+    if (Math.max(entry.uncompressedSize, entry.compressedSize) > limits.maxFileBytes) {
       throw tooLarge(
         `${shown(entry.fileName)} has ${entry.uncompressedSize} bytes; at most ${limits.maxFileBytes} are accepted.`,
       );
@@ -106,13 +109,13 @@ async function surveyOf(path: string, archiveBytes: number, limits: ZipLimits): 
 }
 
 async function* entriesOf(path: string, survey: Survey): AsyncIterable<ImportEntry> {
-  for await (const { zip, entry } of walk(path)) {
+  for await (const { entry, ...opened } of walk(path)) {
     const name = entry.fileName;
     if (isFolder(entry) || isIgnored(name)) continue;
     const label = classOf(name, survey.topFolders);
     if (label === null) continue;
     try {
-      yield { name, label, bytes: await contentOf(zip, entry) };
+      yield { name, label, bytes: await contentOf(opened, entry) };
     } catch (error) {
       // One damaged file is the report's business; the others are still good.
       const message = error instanceof Error ? error.message : String(error);
@@ -130,12 +133,19 @@ function isFolder(entry: Entry): boolean {
   return entry.fileName.endsWith('/');
 }
 
+interface Opened {
+  readonly zip: ZipFile;
+  readonly reader: BlockReader;
+}
+
 /** All entries in the order of the archive's directory, names checked. */
-async function* walk(path: string): AsyncIterable<{ zip: ZipFile; entry: Entry }> {
+async function* walk(path: string): AsyncIterable<Opened & { readonly entry: Entry }> {
+  const reader = await BlockReader.open(path);
   let zip: ZipFile;
   try {
-    zip = await yauzl.openPromise(path, { autoClose: false, strictFileNames: false });
+    zip = await yauzl.fromRandomAccessReaderPromise(reader, reader.sizeBytes, { autoClose: false });
   } catch (error) {
+    reader.close(() => undefined);
     throw translated(error);
   }
   try {
@@ -149,30 +159,30 @@ async function* walk(path: string): AsyncIterable<{ zip: ZipFile; entry: Entry }
       }
       if (next.done === true) return;
       assertSafeName(next.value.fileName);
-      yield { zip, entry: next.value };
+      yield { zip, reader, entry: next.value };
     }
   } finally {
     zip.close();
   }
 }
 
-/** Unpacked at once: a stream for each of many thousand small files would take several times as long. */
-async function contentOf(zip: ZipFile, entry: Entry): Promise<Uint8Array> {
+/** Unpacked in one piece: a stream for each of many thousand small files would take several times as long. */
+async function contentOf({ zip, reader }: Opened, entry: Entry): Promise<Uint8Array> {
   if (entry.isEncrypted()) throw new Error('it is encrypted');
-  const method = entry.compressionMethod;
+  const { compressionMethod: method, compressedSize, uncompressedSize } = entry;
   if (method !== STORED && method !== DEFLATED) throw new Error(`unknown compression method ${method}`);
-  const raw = await zip.openReadStreamPromise(entry, { decodeFileData: false });
-  const chunks: Buffer[] = [];
-  for await (const chunk of raw) chunks.push(chunk as Buffer);
-  const packed = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-  const bytes =
-    method === STORED
-      ? packed
-      : // One more than declared, so that a file that unpacks to more is noticed and never held whole.
-        await inflate(packed, { maxOutputLength: entry.uncompressedSize + 1 });
-  if (bytes.length !== entry.uncompressedSize) throw new Error('its size is not as declared');
+  const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+  const packed = await reader.bytes(fileDataStart, compressedSize);
+  const bytes = method === STORED ? packed : await unpacked(packed, uncompressedSize);
+  if (bytes.length !== uncompressedSize) throw new Error('its size is not as declared');
   if (crc32(bytes) !== entry.crc32) throw new Error('its checksum does not match');
   return bytes;
+}
+
+/** One byte more than declared is allowed, so that a file that unpacks to more is noticed and never held whole. */
+async function unpacked(packed: Uint8Array, declaredBytes: number): Promise<Uint8Array> {
+  const limit = { maxOutputLength: declaredBytes + 1 };
+  return declaredBytes <= SMALL_BYTES ? inflateRawSync(packed, limit) : inflate(packed, limit);
 }
 
 function translated(error: unknown): StorageError {

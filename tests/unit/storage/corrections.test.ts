@@ -261,18 +261,17 @@ describe('corrections', function () {
       const killed = await newBucket(s3);
       const store = stores(killed).corrections;
       const acknowledged = new Map<CorrectionId, string>();
-      let stop = false;
-      let unexpected: unknown = null;
+      const state: { stop: boolean; unexpected: unknown } = { stop: false, unexpected: null };
       const writer = async (number: number): Promise<void> => {
-        for (let i = 0; !stop; i += 1) {
+        for (let i = 0; !state.stop; i += 1) {
           const bytes = await png(10_000 + number * 1000 + i);
           try {
             const { correction } = await store.submit(submission(bytes, 'Hand'));
             acknowledged.set(correction.id, sha256Of(bytes));
           } catch (error) {
             if (!(error instanceof StorageError && error.retryable)) {
-              unexpected = error;
-              stop = true;
+              state.unexpected = error;
+              state.stop = true;
             }
             await new Promise((resolve) => setTimeout(resolve, 20));
           }
@@ -280,18 +279,20 @@ describe('corrections', function () {
       };
       const writers = Array.from({ length: 6 }, (_, number) => writer(number));
       try {
-        for (let round = 0; round < 2 && !stop; round += 1) {
+        for (let round = 0; round < 2 && !state.stop; round += 1) {
           const before = acknowledged.size;
-          while (acknowledged.size < before + 30 && !stop)
+          const enough = (): boolean => state.stop || acknowledged.size >= before + 30;
+          while (!enough()) {
             await new Promise((resolve) => setTimeout(resolve, 5));
+          }
           await s3.kill9();
           await s3.restart();
         }
       } finally {
-        stop = true;
+        state.stop = true;
         await Promise.all(writers);
       }
-      expect(unexpected).to.equal(null);
+      expect(state.unexpected).to.equal(null);
       expect(acknowledged.size).to.be.at.least(60);
       for (const [id, sha256] of acknowledged) {
         const found = await store.get(id);

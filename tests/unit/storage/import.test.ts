@@ -222,8 +222,8 @@ describe('import', function () {
   });
 
   it('is all or nothing wherever it is cut off', async () => {
-    let finished = false;
-    for (let writes = 0; !finished; writes += 1) {
+    const state = { finished: false };
+    for (let writes = 0; !state.finished; writes += 1) {
       for (const applied of [false, true]) {
         const fresh = await newBucket();
         const source = await withFolder(async (folder) => {
@@ -232,7 +232,7 @@ describe('import', function () {
             await writeZip(join(folder, 'x.zip'), { 'Hand/a.png': a!, 'HeadCT/b.png': b! }),
           );
           const code = await codeOf(stores(cutOff(fresh, writes, applied)).imports.run(zip, quiet));
-          finished = code === 'no error';
+          state.finished = code === 'no error';
           const head = await stores(fresh).snapshots.head();
           const again = await stores(fresh).imports.run(zip, quiet);
           expect(again.changed, `${writes} ${applied}`).to.equal(head === null);

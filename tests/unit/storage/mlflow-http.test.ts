@@ -105,6 +105,8 @@ describe('the transport to MLflow', () => {
     await new Promise((resolve) => nobody.close(resolve));
     const error = await failure(call({ url: `http://127.0.0.1:${String(port)}`, retries: 0 }));
     expect(error.message).to.include('ECONNREFUSED');
+    const secret = await failure(call({ url: `http://ann:secret@127.0.0.1:${String(port)}`, retries: 0 }));
+    expect(secret.message).to.not.include('secret');
   });
 
   it('shows its token, or else user name and password', async () => {
@@ -116,6 +118,12 @@ describe('the transport to MLflow', () => {
     await call({ auth: { token: 't', username: 'u', password: 'p' } });
     await call({ auth: { username: 'u', password: 'p' } });
     await call({ auth: {} });
-    expect(seen).to.deep.equal(['Bearer t', `Basic ${Buffer.from('u:p').toString('base64')}`, undefined]);
+    await call({ url: url.replace('http://', 'http://n%40me:p%2Fw@') + '/' });
+    expect(seen).to.deep.equal([
+      'Bearer t',
+      `Basic ${Buffer.from('u:p').toString('base64')}`,
+      undefined,
+      `Basic ${Buffer.from('n@me:p/w').toString('base64')}`,
+    ]);
   });
 });
