@@ -50,9 +50,9 @@ export async function replaceFile(
     try {
       await write(temporary);
       await rename(temporary, path);
-    } catch (error) {
+    } finally {
+      // Also after success: renaming one link of a file onto another link of the same file leaves both (POSIX).
       await rm(temporary, { force: true, recursive: true });
-      throw error;
     }
   });
 }
