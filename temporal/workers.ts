@@ -3,6 +3,7 @@ import { Worker, type NativeConnection } from '@temporalio/worker';
 import type { ControlActivities, TrainingActivities } from '../activities/types.js';
 import { CONTROL_QUEUE, TRAINING_QUEUE } from '../workflows/contract.js';
 import { beating } from './beating.js';
+import { fewTries } from './few-tries.js';
 
 interface WorkerPlace {
   readonly connection: NativeConnection;
@@ -20,7 +21,7 @@ export function createControlWorker(
     taskQueue: CONTROL_QUEUE,
     workflowBundle: { code: bundle.code },
     activities,
-    interceptors: { activity: [beating] },
+    interceptors: { activity: [beating, fewTries] },
     shutdownGraceTime: '1 second',
     shutdownForceTime: '8 seconds',
     // One run a week: a handful of threads, pollers and cached workflows is plenty and keeps an idle stack small.
@@ -39,6 +40,7 @@ export function createTrainingWorker(place: WorkerPlace, activities: TrainingAct
     ...place,
     taskQueue: TRAINING_QUEUE,
     activities,
+    interceptors: { activity: [fewTries] },
     maxConcurrentActivityTaskExecutions: 1,
     maxConcurrentActivityTaskPolls: 1,
     // By default beats are held back for most of their timeout; then progress would jump and resume points be stale.

@@ -87,7 +87,10 @@ async function run(input: RetrainInput, tracker: StepTracker): Promise<RetrainOu
       version,
       expected: championVersion,
       by: input.requestedBy,
-      why: 'the gate found it better than the version in production',
+      why:
+        championVersion === null
+          ? 'the first version; the gate found it good enough'
+          : `the gate found it better than version ${championVersion}`,
       verifyTimeoutMs: input.verifyTimeoutMs,
       step: (name, action, succeeded) => tracker.run(name, action, succeeded),
     });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { CancelledFailure } from '@temporalio/common';
 import { Context, heartbeat } from '@temporalio/activity';
+import { TRAINING_DEFAULTS } from '../../activities/defaults.js';
 import { createWorld, ended, failure, startRig, states, until, type Rig } from './rig.js';
 
 const ASK = { mode: 'warm', trigger: 'manual', requestedBy: 'ann' } as const;
@@ -62,7 +63,7 @@ describe('retrain', function () {
     await rig.withWorkers(world, async () => ended(client, (await client.startRetrain(ASK)).id));
     expect(world.inputs('trainModel')[0]).to.deep.nested.include({
       'settings.mode': 'full',
-      'settings.epochs': 4,
+      'settings.epochs': TRAINING_DEFAULTS.full.epochs,
     });
     expect(world.registry.prod).to.equal('1');
   });
@@ -298,6 +299,24 @@ describe('retrain', function () {
     });
     expect(states(run)).to.include({ train: 'failed', evaluate: 'skipped', promote: 'skipped' });
     expect(world.inputs('trainModel')).to.have.length(1);
+  });
+
+  it('gives up after four tries where nobody knows what is wrong', async () => {
+    const world = createWorld({
+      evaluateModel: () => {
+        throw failure('UNEXPECTED', 'x is not a function');
+      },
+    });
+    const client = rig.medloop(world);
+    const run = await rig.withWorkers(world, async () => ended(client, (await client.startRetrain(ASK)).id));
+    expect(run.failure).to.deep.equal({
+      code: 'UNEXPECTED',
+      message: 'The step evaluate failed: x is not a function',
+    });
+    expect(run.steps.find((step) => step.name === 'evaluate')).to.deep.include({
+      attempt: 4,
+      state: 'failed',
+    });
   });
 
   it('shows the live progress of the trainer', async () => {
