@@ -12,7 +12,7 @@ export interface MlflowAuth {
 }
 
 export interface MlflowHttpOptions {
-  /** Address of the server without a trailing slash. */
+  /** Address of the server, with a path where it is behind a proxy. */
   readonly url: string;
   readonly auth?: MlflowAuth | undefined;
   /** Limit of one request and its answer; files get ten times as much. */
@@ -78,9 +78,27 @@ function codeOf(status: number, errorCode: string | null): StorageErrorCode {
   return 'MLFLOW_DENIED';
 }
 
-function authorization(auth: MlflowAuth | undefined): string | null {
-  if (auth?.token !== undefined) return `Bearer ${auth.token}`;
-  if (auth?.username === undefined) return null;
+/** Address without the user name and password that it may carry: `fetch` refuses them, and no message may show them. */
+export function splitAddress(address: string): { url: string; auth: MlflowAuth | undefined } {
+  const parsed = new URL(address);
+  const { username, password } = parsed;
+  parsed.username = '';
+  parsed.password = '';
+  const auth =
+    username === ''
+      ? undefined
+      : { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  return { url: parsed.href.replace(/\/+$/, ''), auth };
+}
+
+/** Entries that are set, so that an unset one does not hide the address's own. */
+function definedOnly(auth: MlflowAuth | undefined): MlflowAuth {
+  return Object.fromEntries(Object.entries(auth ?? {}).filter(([, value]) => value !== undefined));
+}
+
+function authorization(auth: MlflowAuth): string | null {
+  if (auth.token !== undefined) return `Bearer ${auth.token}`;
+  if (auth.username === undefined) return null;
   return `Basic ${Buffer.from(`${auth.username}:${auth.password ?? ''}`).toString('base64')}`;
 }
 
@@ -98,9 +116,10 @@ function describe(error: unknown): string {
  * @throws MlflowError with `MLFLOW_UNREACHABLE`, `MLFLOW_DENIED` or `MLFLOW_UNEXPECTED`
  */
 export function createMlflowHttp(options: MlflowHttpOptions): MlflowHttp {
+  const { url, auth } = splitAddress(options.url);
   const send = options.fetch ?? fetch;
   const timeoutMs = options.timeoutMs ?? 15_000;
-  const header = authorization(options.auth);
+  const header = authorization({ ...auth, ...definedOnly(options.auth) });
 
   async function once(request: MlflowRequest): Promise<Uint8Array> {
     const query = request.query ? `?${new URLSearchParams(request.query).toString()}` : '';
@@ -112,7 +131,7 @@ export function createMlflowHttp(options: MlflowHttpOptions): MlflowHttp {
     let status: number;
     let body: Uint8Array;
     try {
-      const response = await send(`${options.url}${request.path}${query}`, {
+      const response = await send(`${url}${request.path}${query}`, {
         method: request.method,
         headers,
         signal: AbortSignal.timeout(isFile ? timeoutMs * 10 : timeoutMs),
@@ -124,7 +143,7 @@ export function createMlflowHttp(options: MlflowHttpOptions): MlflowHttp {
     } catch (error) {
       throw new MlflowError(
         'MLFLOW_UNREACHABLE',
-        `MLflow at ${options.url} did not answer ${what}: ${describe(error)}.`,
+        `MLflow at ${url} did not answer ${what}: ${describe(error)}.`,
         null,
         null,
         { cause: error },
@@ -161,7 +180,7 @@ export function createMlflowHttp(options: MlflowHttpOptions): MlflowHttp {
       } catch (error) {
         throw new MlflowError(
           'MLFLOW_UNEXPECTED',
-          `The answer to ${what} is not JSON; is ${options.url} an MLflow server?`,
+          `The answer to ${what} is not JSON; is ${url} an MLflow server?`,
           null,
           null,
           { cause: error },

@@ -6,6 +6,7 @@ import { downloadFiles, listFiles, proxyPath } from './artifacts.js';
 import { alreadyExists } from './mlflow-calls.js';
 import type { MlflowModelVersion } from './mlflow-calls.js';
 import { createMlflowClient } from './mlflow-client.js';
+import { splitAddress } from './mlflow-http.js';
 import type { MlflowHttpOptions } from './mlflow-http.js';
 import { registerVersion } from './register-version.js';
 import { fileDigests, promotions, promotionTag, toRegisteredVersion } from './version-tags.js';
@@ -37,7 +38,7 @@ export function createModelRegistry(options: ModelRegistryOptions): ModelRegistr
   const { model } = options;
   const client = createMlflowClient(options);
   const now = options.now ?? (() => new Date());
-  const pageBaseUrl = (options.pageBaseUrl ?? options.url).replace(/\/$/, '');
+  const pageBaseUrl = splitAddress(options.pageBaseUrl ?? options.url).url;
 
   /** Creates what is missing; of several who create at once all but one are told that it exists. */
   async function ensureExperiment(): Promise<string> {
