@@ -7,7 +7,7 @@ export const TRAINING_DEFAULTS = {
 } as const;
 
 /** A full training does at least this many steps: small data sets are gone through more often in each epoch. */
-export const MINIMUM_FULL_STEPS = 400;
+export const MINIMUM_FULL_STEPS = 600;
 
 /** Share of the targets that is spread over all classes (Szegedy et al. 2016). */
 export const LABEL_SMOOTHING = 0.05;
@@ -43,14 +43,14 @@ export const VALIDATION_LIMIT = 6000;
 /** Changes that leave the class what it is. Ranges are symmetric about "no change", drawn uniformly for each image. */
 export const AUGMENTATION = {
   /** Every image is moved by whole pixels. */
-  shiftPixels: 4,
+  shiftPixels: 6,
   /** Share of images that are mirrored left to right. */
   mirrorShare: 0.5,
   /** Share of images that are turned and zoomed too; the others stay as sharp as they are. */
-  turnShare: 0.5,
-  rotationDegrees: 12,
+  turnShare: 0.7,
+  rotationDegrees: 25,
   /** Factor between 1 / (1 + zoom) and 1 + zoom. */
-  zoom: 0.1,
+  zoom: 0.3,
   /**
    * Share of images whose tones are changed. Small, because the grey of the background is the only thing that tells
    * some chest slices of abdominal scans from chest scans.
