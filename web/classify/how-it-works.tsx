@@ -9,7 +9,7 @@ const PARTS = [
   {
     icon: IconRefresh,
     title: 'Learn',
-    text: 'Each retrain learns from the corrections. A new version serves only if it is better.',
+    text: 'Each retrain learns from the corrections. A new version serves only if it is at least as good.',
   },
 ];
 

@@ -4,14 +4,14 @@ import type { CorrectionFields } from '../client/endpoints.js';
 import { ApiError, fromProblem, toFailure, type Failure } from '../client/http.js';
 import { megabytes } from '../common/format.js';
 
-export type Answer =
+type Answer =
   | { readonly kind: 'queued' }
   | { readonly kind: 'sending' }
   | { readonly kind: 'answered'; readonly prediction: Prediction }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** What the person said about the answer, and whether it is stored. Only `saved` is an acknowledgement. */
-export type Feedback =
+type Feedback =
   | { readonly kind: 'none' }
   | { readonly kind: 'sending'; readonly label: string }
   | { readonly kind: 'saved'; readonly receipt: CorrectionReceipt; readonly confirms: boolean }

@@ -19,7 +19,7 @@ const STEP_TEXT: Readonly<Record<string, readonly [title: string, what: string]>
   train: ['Train', 'Learn from them'],
   evaluate: ['Evaluate', 'Compare with the model that serves'],
   register: ['Register', 'Keep the new version'],
-  promote: ['Promote', 'Only if it is better'],
+  promote: ['Promote', 'Only if it is at least as good'],
   verify: ['Verify', 'Check what is served'],
 };
 

@@ -20,7 +20,7 @@ import type {
 import { projectRoot } from '../../../config/paths.js';
 
 export const LABELS = ['AbdomenCT', 'BreastMRI', 'CXR', 'ChestCT', 'Hand', 'HeadCT'];
-export const STEP_NAMES = ['snapshot', 'train', 'evaluate', 'register', 'promote', 'verify'];
+const STEP_NAMES = ['snapshot', 'train', 'evaluate', 'register', 'promote', 'verify'];
 
 /** The policy that the API sends; the page must live with it. */
 const CONTENT_SECURITY_POLICY =
@@ -37,7 +37,7 @@ export function problem(status: number, code: string, detail: string): Problem {
   return { type: `urn:medloop:${code}`, title: code, status, detail, code };
 }
 
-export function serving(version: string, synthetic = false): Serving {
+function serving(version: string, synthetic = false): Serving {
   return { version, since: new Date(Date.now() - 3_600_000).toISOString(), labels: LABELS, synthetic };
 }
 
