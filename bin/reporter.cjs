@@ -1,12 +1,11 @@
 // Mocha's own `spec` reporter, which also writes its totals to a file for `npm test` to print last.
 const { writeFileSync } = require('node:fs');
-const process = require('node:process');
 const { reporters } = require('mocha');
 
 class SpecWithTotals extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
-    const file = process.env.MEDLOOP_TEST_TOTALS;
+    const file = options.reporterOptions?.totals ?? options.reporterOption?.totals;
     runner.once('end', () => {
       if (!file) return;
       const { passes, failures, pending } = this.stats;

@@ -24,11 +24,11 @@ const code = await runGuarded(
     file: process.execPath,
     args: [
       ...[join(root, 'node_modules', 'mocha', 'bin', 'mocha.js')],
-      ...['--reporter', join(root, 'bin', 'reporter.cjs')],
+      ...['--reporter', join(root, 'bin', 'reporter.cjs'), '--reporter-option', `totals=${totalsFile}`],
       ...files,
       ...given.map((argument) => argument.replace(/^(?!dist\/)(tests\/.*)\.ts$/, 'dist/$1.js')),
     ],
-    env: { ...process.env, MEDLOOP_TEST_TOTALS: totalsFile },
+    env: process.env,
     cwd: root,
   },
   () => existsSync(totalsFile),

@@ -52,7 +52,7 @@ async function run(config: Config, data: string | null): Promise<void> {
     const supervisor = createSupervisor({ record, logs: config.paths.logs, onEvent: announce });
     const stopping = stopOnSignals(supervisor);
     try {
-      for (const silent of await silentParts(config)) say(`Warning: ${silent}`);
+      for (const silent of await silentParts(config)) say(`Warning: ${messageOf(silent)}`);
       await supervisor.start(servers);
       if (!stopping.aborted) await supervisor.start(own);
       const { apiUrl } = config;

@@ -17,10 +17,11 @@ const PACKAGES = 1900;
 /** How long nothing may arrive before the download is given up. */
 const SILENCE_MS = 10_000;
 
-/** The same address and answer that the SDK's own test server uses. */
+/** The same address and answer that the SDK uses for its own test server. */
+const DOWNLOAD_URL = 'https://temporal.download/cli';
 const downloadInfo = z.object({ archiveUrl: z.url(), fileToExtract: z.string() });
 
-export function temporalPart(context: SetupContext): Part {
+export function temporalPart(context: SetupContext, downloadUrl: string = DOWNLOAD_URL): Part {
   const target = temporalFile(context.tools);
   return {
     name: 'temporal',
@@ -38,7 +39,7 @@ export function temporalPart(context: SetupContext): Part {
           ),
     install: async (say) => {
       try {
-        await download(context, target, say);
+        await download(context, downloadUrl, target, say);
       } catch {
         // No way out to the download is common (closed networks); the Go build needs only the module proxy.
         await buildWithGo(
@@ -56,14 +57,14 @@ export function temporalPart(context: SetupContext): Part {
   };
 }
 
-async function download(context: SetupContext, target: string, say: Say): Promise<void> {
+async function download(context: SetupContext, url: string, target: string, say: Say): Promise<void> {
   say('asking for the official download');
   const query = new URLSearchParams({
     arch: context.arch === 'x64' ? 'amd64' : context.arch,
     platform: context.platform,
     format: 'tar.gz',
   });
-  const answer = await fetch(`https://temporal.download/cli/v${VERSIONS.temporal}?${query.toString()}`, {
+  const answer = await fetch(`${url}/v${VERSIONS.temporal}?${query.toString()}`, {
     signal: AbortSignal.timeout(SILENCE_MS),
   });
   if (!answer.ok) throw new Error(`the download service answered ${answer.status}`);

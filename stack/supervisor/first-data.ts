@@ -19,7 +19,7 @@ const EXIT = { done: 0, refused: 3, nothingNew: 4 } as const;
 
 /**
  * Imports the named data, or the demo data where there are none, and trains version 1 where nothing is in service.
- * @throws StackError `IMPORT_FAILED`; `TRAINING_FAILED` where the first training failed
+ * @throws StackError `IMPORT_FAILED`, `TRAINING_FAILED`, or `PART_UNREACHABLE` where it cannot be told what is there
  */
 export async function provideFirstData(options: FirstDataOptions): Promise<void> {
   const { say } = options;
@@ -60,12 +60,16 @@ async function hasProduction({ apiUrl }: FirstDataOptions): Promise<boolean> {
   return models.some((model) => model.aliases.includes('prod'));
 }
 
+/** Fails with `PART_UNREACHABLE` where the API cannot tell because S3 or MLflow does not answer. */
 async function ask(url: string): Promise<unknown> {
   const response = await fetch(url, { signal: AbortSignal.timeout(60_000) });
   const body: unknown = await response.json();
   if (response.ok) return body;
   const { detail, code } = body as { detail?: string; code?: string };
-  throw new StackError('IMPORT_FAILED', `${detail ?? url} (${code ?? response.status})`);
+  throw new StackError(
+    'PART_UNREACHABLE',
+    `Whether data and a model are there could not be found out: ${detail ?? url} (${code ?? response.status})`,
+  );
 }
 
 /** Runs one `medloop` command on this terminal and resolves to its exit code. */

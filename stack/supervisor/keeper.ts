@@ -17,6 +17,8 @@ export interface PartSpec {
   readonly startLimitMs: number;
   /** How long it may take to end when asked. */
   readonly graceMs: number;
+  /** True for a part without which the rest is of use: its start is not waited for, and tried until it succeeds. */
+  readonly mayComeLater?: boolean;
 }
 
 export interface BackOff {
@@ -116,15 +118,19 @@ export function createKeeper(spec: PartSpec, options: KeeperOptions): Keeper {
       tell('died', how);
       await clear(0);
       if (Date.now() - healthySinceMs > backOff.resetAfterMs) failures = 0;
-      await bringBack();
+      await bringBack(nextWaitMs());
     }
   };
 
-  const bringBack = async (): Promise<void> => {
-    while (!isStopping()) {
-      const waitMs = Math.min(backOff.longestMs, backOff.firstMs * 2 ** failures);
-      failures += 1;
-      tell('restarting', `in ${waitMs} ms`);
+  const nextWaitMs = (): number => {
+    const waitMs = Math.min(backOff.longestMs, backOff.firstMs * 2 ** failures);
+    failures += 1;
+    tell('restarting', `in ${waitMs} ms`);
+    return waitMs;
+  };
+
+  const bringBack = async (firstWaitMs: number): Promise<void> => {
+    for (let waitMs = firstWaitMs; !isStopping(); waitMs = nextWaitMs()) {
       await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (isStopping()) return;
       const problem = await begin();
@@ -142,6 +148,10 @@ export function createKeeper(spec: PartSpec, options: KeeperOptions): Keeper {
     name: spec.name,
     running: () => running,
     start: async () => {
+      if (spec.mayComeLater === true) {
+        void bringBack(0).then(keep);
+        return;
+      }
       const problem = await begin();
       if (problem !== null) {
         await clear(spec.graceMs);

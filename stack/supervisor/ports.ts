@@ -40,8 +40,8 @@ export async function requireFreePorts(config: Config): Promise<void> {
   throw new StackError('PORT_BUSY', `Another program uses ports that Medloop needs:\n${lines.join('\n')}`);
 }
 
-/** A sentence for each part that runs elsewhere and does not answer now; Medloop starts all the same. */
-export async function silentParts(config: Config): Promise<string[]> {
+/** A warning for each part that runs elsewhere and does not answer now; Medloop starts all the same. */
+export async function silentParts(config: Config): Promise<StackError[]> {
   const { embedded } = config;
   const [temporalHost = '', temporalPort = '7233'] = config.temporalAddress.split(':');
   const s3 = new URL(config.s3Endpoint);
@@ -71,5 +71,5 @@ export async function silentParts(config: Config): Promise<string[]> {
   );
   return checks
     .filter((_, place) => asked[place] === false)
-    .map(({ name, address }) => `${name} at ${address} does not answer.`);
+    .map(({ name, address }) => new StackError('PART_UNREACHABLE', `${name} at ${address} does not answer.`));
 }

@@ -13,8 +13,8 @@ const recordSchema = z.object({
 
 type RecordedPart = z.output<typeof recordSchema>['parts'][number];
 
-/** Every part carries this variable, so that its children can be told when it is gone itself. */
-export const STACK_ID_VARIABLE = 'MEDLOOP_STACK_ID';
+/** A mark, not a setting: every part carries it, so that its children can be told when it is gone itself. */
+export const STACK_ID_VARIABLE = '_MEDLOOP_STACK';
 
 export interface Record {
   readonly stackId: string;

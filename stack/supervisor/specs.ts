@@ -101,6 +101,8 @@ function ownProcesses(config: Config, env: NodeJS.ProcessEnv): PartSpec[] {
     },
     startLimitMs: START_LIMIT_MS,
     graceMs: OWN_GRACE_MS,
+    // A Temporal elsewhere may be down at our start: predictions do not need it.
+    mayComeLater: name !== 'api' && !config.embedded.temporal,
   }));
 }
 
