@@ -108,22 +108,21 @@ describe('the trainer process', function () {
     let seen = 0;
     child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     child.on('message', (message) => messages.push(message as TrainerMessage));
-    const exit = once(child, 'close').then(([code]) => code as number | null);
+    const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
     if (first) child.send({ type: 'start', job: first });
     return {
       child,
       messages,
       printed: () => printed,
       async next(type) {
-        let gone = false;
-        void exit.then(() => (gone = true));
         for (;;) {
           const index = messages.findIndex((message, position) => position >= seen && message.type === type);
           if (index >= 0) {
             seen = index + 1;
             return messages[index]!;
           }
-          if (gone) throw new Error(`It ended without "${type}": ${JSON.stringify(messages.at(-1))}`);
+          if (child.exitCode !== null)
+            throw new Error(`It ended without "${type}": ${JSON.stringify(messages.at(-1))}`);
           await Promise.race([once(child, 'message'), exit]);
         }
       },

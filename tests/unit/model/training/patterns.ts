@@ -89,8 +89,8 @@ export function npyHeader(shape: string, descr = '|u1'): Buffer {
   return Buffer.concat([head, Buffer.from(padded, 'latin1')]);
 }
 
-export async function temporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'medloop-trainer-'));
+export async function temporaryFolder(parent = tmpdir()): Promise<string> {
+  return mkdtemp(join(parent, 'medloop-trainer-'));
 }
 
 /** A small job: 400 steps of 8 images. */
