@@ -43,7 +43,7 @@ const LATEST_WRITE_MS = 30 * 60_000;
 const CHAIN_ATTEMPTS = 100;
 const PARALLEL = 16;
 /** Events that one page of a filtered list reads at most, so that a rare filter cannot read all of history. */
-const SCANNED_PER_PAGE = 1000;
+const SCANNED_PER_PAGE = 500;
 
 export function createCorrectionStore(parts: CorrectionStoreParts): CorrectionStore {
   const { objects, sha256Of, isGolden } = parts;

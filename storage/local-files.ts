@@ -1,8 +1,7 @@
 /** Files on this machine: written beside their place and renamed, with a full disk as an error of the table. */
-import { randomBytes } from 'node:crypto';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import type { Sha256 } from '../model/types.js';
 import { StorageError } from './errors.js';
@@ -59,6 +58,21 @@ export async function replaceFile(
 
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   await replaceFile(path, (temporary) => writeFile(temporary, content));
+}
+
+/** Removes entries of a folder whose names match and that have not been touched for a while. */
+export async function removeLitter(folder: string, names: RegExp, olderThanMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!names.test(name)) continue;
+    const path = join(folder, name);
+    try {
+      if (Date.now() - (await stat(path)).mtimeMs > olderThanMs)
+        await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      // Someone else was quicker.
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+  }
 }
 
 /** SHA-256 of a file, read as a stream. */

@@ -12,7 +12,7 @@ import { StorageError } from './errors.js';
 import { parseId } from './ids.js';
 import { hasCode, putOnce } from './json.js';
 import { partImagesKey, partIndexKey } from './keys.js';
-import { digestOfFile, onLocalDisk, systemCode, writeWhole } from './local-files.js';
+import { digestOfFile, onLocalDisk, removeLitter, systemCode, writeWhole } from './local-files.js';
 import { npyHeader, parseNpyHeader } from './npy.js';
 import type { CorrectionId, ObjectStore, PartRef, PartRow } from './types.js';
 
@@ -21,6 +21,9 @@ const SIDE = 64;
 const PIXELS = SIDE * SIDE;
 export const ROWS_PER_PART = 20_000;
 const BLOCK_ROWS = 256;
+/** What a killed process left behind. */
+const LITTER = /^medloop-spool-|\.tmp$/;
+const LITTER_AGE_MS = 24 * 3_600_000;
 
 const rowSchema = z.object({
   sha256: z.string().transform((text) => text as Sha256),
@@ -51,7 +54,10 @@ export async function createPartSpool(
   rowsPerPart = ROWS_PER_PART,
 ): Promise<PartSpool> {
   const folder = await onLocalDisk(async () => {
-    if (parentFolder !== null) await mkdir(parentFolder, { recursive: true });
+    if (parentFolder !== null) {
+      await mkdir(parentFolder, { recursive: true });
+      await removeLitter(parentFolder, LITTER, LITTER_AGE_MS);
+    }
     return mkdtemp(join(parentFolder ?? tmpdir(), 'medloop-spool-'));
   });
   const rows: PartRow[] = [];

@@ -101,7 +101,7 @@ export interface CorrectionStore {
    */
   submit(submission: CorrectionSubmission): Promise<{ correction: Correction; created: boolean }>;
   get(id: CorrectionId): Promise<Correction | null>;
-  /** Newest first. */
+  /** Newest first. A filtered page may be short, even empty, while `nextCursor` says that there is more. */
   list(options: {
     limit: number;
     cursor?: string;

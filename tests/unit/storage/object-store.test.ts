@@ -1,5 +1,5 @@
 /** The object store on a real S3 server, in fair weather and in foul. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { createObjectStore, type ClosableObjectStore } from '../../../storage/object-store.js';
 import { toStorageError } from '../../../storage/s3-errors.js';
 import { freePort, startS3, toolPaths, type TestS3 } from '../../support/parts.js';
-import { codeOf, keysBelow, newBucket, sharedS3, withFolder } from './support.js';
+import { codeOf, keysBelow, newBucket, sharedS3, withFolder, withSmallDisk } from './support.js';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
@@ -229,13 +229,7 @@ describe('object store', function () {
   });
 
   it('says that the server is full when its disk is', async function () {
-    await withFolder(async (folder) => {
-      try {
-        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
-      } catch {
-        // Only root can make a small disk.
-        this.skip();
-      }
+    await withSmallDisk(this, 1024, async (folder) => {
       const port = await freePort();
       const url = `http://127.0.0.1:${port}`;
       const listen = ['--port', `127.0.0.1:${port}`, '--quiet', '--health', '/health', 'posix', folder];
@@ -259,7 +253,6 @@ describe('object store', function () {
       } finally {
         server.kill('SIGKILL');
         await once(server, 'exit');
-        execFileSync('umount', [folder]);
       }
     });
   });

@@ -1,5 +1,5 @@
 /** Snapshots on a real S3 server: every correction in exactly one, whoever takes them and wherever it is cut off. */
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pLimit from 'p-limit';
@@ -22,6 +22,7 @@ import {
   stores,
   submission,
   withFolder,
+  withSmallDisk,
 } from './support.js';
 
 const START = Date.UTC(2026, 2, 2);
@@ -396,6 +397,23 @@ describe('snapshots', function () {
         const pixels = part.subarray(start + found.row * 4096, start + (found.row + 1) * 4096);
         expect(pixels.equals(Buffer.from((await decode(bytes)).pixels))).to.equal(true);
       }
+    });
+  });
+
+  it('says that this machine is full when a data set does not fit, and leaves no half of it', async function () {
+    const all = stores(objects);
+    const { snapshot } = await importBase(all, 40);
+    await withSmallDisk(this, 256, async (folder) => {
+      expect(await codeOf(all.snapshots.materialize(snapshot, join(folder, 'data')))).to.equal('DISK_FULL');
+      expect(await readdir(join(folder, 'data'))).to.deep.equal([]);
+      const bytes = await png(9600);
+      const onSmallDisk = stores(objects, { cacheFolder: join(folder, 'cache') });
+      await onSmallDisk.corrections.submit(submission(bytes, 'Hand'));
+      await writeFile(join(folder, 'filler'), Buffer.alloc(190 * 1024));
+      await writeFile(join(folder, 'filler2'), Buffer.alloc(60 * 1024)).catch(() => undefined);
+      expect(await codeOf(onSmallDisk.snapshots.takeCorrections('run-1'))).to.equal('DISK_FULL');
+      await rm(join(folder, 'filler'));
+      expect((await onSmallDisk.snapshots.takeCorrections('run-1')).taken).to.equal(1);
     });
   });
 

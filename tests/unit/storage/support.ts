@@ -1,4 +1,5 @@
 /** What the storage tests share: a bucket on a real server, stores on it, small images, and faults on purpose. */
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,6 +170,29 @@ export async function withFolder<T>(work: (folder: string) => Promise<T>): Promi
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs work in a folder on a disk of its own; skips the test where none can be mounted. */
+export async function withSmallDisk(
+  test: Mocha.Context,
+  kibibytes: number,
+  work: (folder: string) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'tmpfs', folder], {
+        stdio: 'ignore',
+      });
+    } catch {
+      // Only root can.
+      test.skip();
+    }
+    try {
+      await work(folder);
+    } finally {
+      execFileSync('umount', ['-l', folder]);
+    }
+  });
 }
 
 /** A clock that stands still until it is set. */
