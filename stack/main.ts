@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, inheritedEnvironment, loadConfig, type Config } from '../config/env.js';
-import { StackError } from './errors.js';
+import { StackError, type StackErrorCode } from './errors.js';
 import { provideFirstData } from './supervisor/first-data.js';
 import { ensureCredentials, lockHome, prepareHome } from './supervisor/home.js';
 import type { KeeperEvent } from './supervisor/keeper.js';
@@ -15,6 +15,8 @@ import { partsOf } from './setup/setup.js';
 import { messageOf, setUpShown } from './terminal.js';
 
 const LEFTOVER_GRACE_MS = 3_000;
+/** Failures at first data with which the stack is of use all the same. */
+const HARMLESS: ReadonlySet<StackErrorCode> = new Set(['TRAINING_FAILED', 'PART_UNREACHABLE']);
 const USAGE = 'Usage: npm start [-- --data FILE_OR_FOLDER]';
 
 /** Runs until it is told to stop; ends the process with 0 when that was asked for, else with 1 (wrong use: 2). */
@@ -60,7 +62,7 @@ async function run(config: Config, data: string | null): Promise<void> {
       await provideFirstData({ apiUrl, data, env, guardian, say, signal: stopping }).catch(
         (error: unknown) => {
           // The stack is of use without a first model: what went wrong can be looked at in it.
-          if (!(error instanceof StackError) || error.code !== 'TRAINING_FAILED') throw error;
+          if (!(error instanceof StackError) || !HARMLESS.has(error.code)) throw error;
           console.error(messageOf(error));
         },
       );
