@@ -1,7 +1,8 @@
 /** The OpenAPI 3.1 description, made from the table of operations and the schemas. */
 import { z } from 'zod';
 import { CATALOGUE, type ErrorCode } from './errors.js';
-import { COMMON_ERRORS, OPERATIONS, type Operation } from './operations.js';
+import { COMMON_ERRORS } from './operation-errors.js';
+import { OPERATIONS, type Operation } from './operations.js';
 import * as schema from './schema.js';
 
 type JsonObject = Record<string, unknown>;

@@ -1,6 +1,8 @@
 /** Every operation of the API: method, address, inputs, outputs and errors. Routes are mounted from this table. */
 import { z } from 'zod';
 import type { ErrorCode } from './errors.js';
+import { JSON_BODY, MLFLOW, PROMOTION, S3, TEMPORAL, UPLOAD } from './operation-errors.js';
+import * as query from './query-schema.js';
 import * as schema from './schema.js';
 
 export interface Operation {
@@ -25,70 +27,10 @@ export interface Operation {
   readonly errors: readonly ErrorCode[];
 }
 
-/** Codes that any operation can answer with. */
-export const COMMON_ERRORS = [
-  'HOST_UNKNOWN',
-  'REQUEST_MALFORMED',
-  'HEADERS_TOO_LARGE',
-  'PATH_INVALID',
-  'REQUEST_INVALID',
-  'INTERNAL',
-] as const satisfies readonly ErrorCode[];
-
 const json = (description: string, body: z.ZodType) => ({
   description,
   content: { 'application/json': body },
 });
-
-const UPLOAD = [
-  'ORIGIN_FOREIGN',
-  'BODY_UNSUPPORTED',
-  'BODY_TOO_LARGE',
-  'MULTIPART_INVALID',
-  'FIELD_UNEXPECTED',
-  'FIELD_LIMIT',
-  'TOO_MANY_FILES',
-  'NO_IMAGE',
-  'UPLOAD_TIMEOUT',
-  'OVERLOADED',
-  'IMAGE_EMPTY',
-  'IMAGE_TOO_LARGE',
-  'IMAGE_UNSUPPORTED',
-  'IMAGE_ANIMATED',
-  'IMAGE_UNREADABLE',
-  'IMAGE_TIMEOUT',
-] as const satisfies readonly ErrorCode[];
-const JSON_BODY = [
-  'ORIGIN_FOREIGN',
-  'JSON_INVALID',
-  'BODY_TOO_LARGE',
-  'BODY_UNSUPPORTED',
-] as const satisfies readonly ErrorCode[];
-const S3 = [
-  'S3_UNREACHABLE',
-  'S3_DENIED',
-  'OBJECT_CORRUPT',
-  'PART_TIMEOUT',
-] as const satisfies readonly ErrorCode[];
-const MLFLOW = [
-  'MLFLOW_UNREACHABLE',
-  'MLFLOW_DENIED',
-  'MLFLOW_UNEXPECTED',
-  'PART_TIMEOUT',
-] as const satisfies readonly ErrorCode[];
-const TEMPORAL = [
-  'TEMPORAL_UNREACHABLE',
-  'TEMPORAL_DENIED',
-  'TEMPORAL_UNEXPECTED',
-  'PART_TIMEOUT',
-] as const satisfies readonly ErrorCode[];
-const PROMOTION = [
-  ...JSON_BODY,
-  ...TEMPORAL,
-  ...MLFLOW,
-  'PROMOTION_IN_PROGRESS',
-  'PROMOTION_FAILED',
-] as const satisfies readonly ErrorCode[];
 
 const images = (most: number) =>
   z
@@ -122,7 +64,7 @@ export const OPERATIONS = {
     path: '/api/v1/corrections',
     summary: 'Corrections, newest first',
     tag: 'Corrections',
-    query: schema.correctionsQuerySchema,
+    query: query.correctionsQuerySchema,
     responses: { 200: json('One page.', schema.correctionsSchema) },
     errors: [...S3, 'CURSOR_INVALID'],
   },
@@ -131,7 +73,7 @@ export const OPERATIONS = {
     path: '/api/v1/corrections/:id',
     summary: 'One correction with its fate',
     tag: 'Corrections',
-    params: schema.correctionParamsSchema,
+    params: query.correctionParamsSchema,
     responses: { 200: json('The correction.', schema.correctionWithFateSchema) },
     errors: [...S3, 'CORRECTION_NOT_FOUND'],
   },
@@ -140,7 +82,7 @@ export const OPERATIONS = {
     path: '/api/v1/corrections/:id/image',
     summary: 'The image of a correction as it was uploaded',
     tag: 'Corrections',
-    params: schema.correctionParamsSchema,
+    params: query.correctionParamsSchema,
     responses: {
       200: { description: 'The bytes.', content: { 'image/jpeg': 'binary', 'image/png': 'binary' } },
     },
@@ -151,7 +93,7 @@ export const OPERATIONS = {
     path: '/api/v1/corrections/:id/review',
     summary: 'Accept or reject a correction',
     tag: 'Corrections',
-    params: schema.correctionParamsSchema,
+    params: query.correctionParamsSchema,
     body: { 'application/json': schema.reviewFieldsSchema },
     responses: { 200: json('The correction after the review.', schema.correctionSchema) },
     errors: [...JSON_BODY, ...S3, 'S3_FULL', 'CORRECTION_NOT_FOUND', 'OBJECT_CHANGED', 'OBJECT_EXISTS'],
@@ -170,7 +112,7 @@ export const OPERATIONS = {
     path: '/api/v1/runs',
     summary: 'Runs, newest first',
     tag: 'Runs',
-    query: schema.runsQuerySchema,
+    query: query.runsQuerySchema,
     responses: { 200: json('One page.', schema.runsSchema) },
     errors: [...TEMPORAL, 'CURSOR_INVALID'],
   },
@@ -179,7 +121,7 @@ export const OPERATIONS = {
     path: '/api/v1/runs/:id',
     summary: 'One run with its steps and progress',
     tag: 'Runs',
-    params: schema.idParamsSchema,
+    params: query.idParamsSchema,
     responses: { 200: json('The run.', schema.runSchema) },
     errors: [...TEMPORAL, 'RUN_NOT_FOUND'],
   },
@@ -188,7 +130,7 @@ export const OPERATIONS = {
     path: '/api/v1/runs/:id/cancel',
     summary: 'Cancel a run',
     tag: 'Runs',
-    params: schema.idParamsSchema,
+    params: query.idParamsSchema,
     responses: { 202: json('Asked to stop.', schema.startedRunSchema) },
     errors: ['ORIGIN_FOREIGN', ...TEMPORAL, 'RUN_NOT_FOUND', 'RUN_ENDED'],
   },
@@ -197,7 +139,7 @@ export const OPERATIONS = {
     path: '/api/v1/runs/:id/events',
     summary: 'The run whenever it changes, as server-sent events, until it ends',
     tag: 'Runs',
-    params: schema.idParamsSchema,
+    params: query.idParamsSchema,
     responses: {
       200: { description: 'Each `data` is a run.', content: { 'text/event-stream': 'text' } },
       204: { description: 'The end was already sent (`Last-Event-ID: end`).', content: {} },
@@ -209,7 +151,7 @@ export const OPERATIONS = {
     path: '/api/v1/models',
     summary: 'Registered versions, newest first, and the one that answers',
     tag: 'Models',
-    query: schema.modelsQuerySchema,
+    query: query.modelsQuerySchema,
     responses: { 200: json('The versions.', schema.modelsSchema) },
     errors: [...MLFLOW],
   },
@@ -218,7 +160,7 @@ export const OPERATIONS = {
     path: '/api/v1/models/:version',
     summary: 'One registered version',
     tag: 'Models',
-    params: schema.versionParamsSchema,
+    params: query.versionParamsSchema,
     responses: { 200: json('The version.', schema.modelVersionSchema) },
     errors: [...MLFLOW, 'VERSION_NOT_FOUND'],
   },
@@ -227,7 +169,7 @@ export const OPERATIONS = {
     path: '/api/v1/models/:version/promote',
     summary: 'Let a version answer',
     tag: 'Models',
-    params: schema.versionParamsSchema,
+    params: query.versionParamsSchema,
     body: { 'application/json': schema.promoteFieldsSchema },
     responses: { 200: json('The alias was moved.', schema.promotionSchema) },
     errors: [...PROMOTION, 'VERSION_UNKNOWN'],
@@ -271,7 +213,7 @@ export const OPERATIONS = {
     path: '/api/v1/data',
     summary: 'Snapshots of the data set, newest first',
     tag: 'Data',
-    query: schema.dataQuerySchema,
+    query: query.dataQuerySchema,
     responses: { 200: json('The snapshots.', schema.dataSchema) },
     errors: [...S3],
   },
@@ -280,7 +222,7 @@ export const OPERATIONS = {
     path: '/api/v1/imports',
     summary: 'Import base data: a zip archive with a folder for each class, or the demo phantoms',
     tag: 'Data',
-    query: schema.importQuerySchema,
+    query: query.importQuerySchema,
     body: { 'application/zip': 'binary', 'application/json': schema.importRequestSchema },
     responses: {
       200: {

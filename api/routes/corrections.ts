@@ -7,10 +7,9 @@ import { uploadsOf, type imageUpload } from '../http/uploads.js';
 import { imageTypeOf } from '../image-type.js';
 import type { KnownLabels } from '../labels.js';
 import type { AppPorts } from '../ports.js';
+import { correctionParamsSchema, correctionsQuerySchema } from '../query-schema.js';
 import {
   correctionFieldsSchema,
-  correctionParamsSchema,
-  correctionsQuerySchema,
   reviewFieldsSchema,
   type CorrectionReceipt,
   type CorrectionView,

@@ -2,7 +2,8 @@
 import { withDeadline } from '../errors.js';
 import { parse, type Mount } from '../http/router.js';
 import type { AppPorts } from '../ports.js';
-import { dataQuerySchema, type DataView } from '../schema.js';
+import { dataQuerySchema } from '../query-schema.js';
+import type { DataView } from '../schema.js';
 import type { Snapshot } from '../../storage/types.js';
 
 function viewOf(snapshot: Snapshot): DataView['snapshots'][number] {

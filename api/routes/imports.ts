@@ -9,7 +9,8 @@ import { ApiError, toApiError, toProblem } from '../errors.js';
 import { requestIdOf } from '../http/context.js';
 import { jsonBody, parse, type Mount } from '../http/router.js';
 import type { AppPorts, ImportJob } from '../ports.js';
-import { importQuerySchema, importRequestSchema, type ImportLine, type ImportReportView } from '../schema.js';
+import { importQuerySchema } from '../query-schema.js';
+import { importRequestSchema, type ImportLine, type ImportReportView } from '../schema.js';
 import type { ImportReport } from '../../storage/types.js';
 
 const ZIP_TYPES = /^application\/(zip|x-zip-compressed|octet-stream)\s*(;|$)/i;

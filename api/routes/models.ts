@@ -2,13 +2,8 @@
 import { ApiError, withDeadline } from '../errors.js';
 import { jsonBody, parse, personOf, type Mount } from '../http/router.js';
 import type { AppPorts } from '../ports.js';
-import {
-  modelsQuerySchema,
-  promoteFieldsSchema,
-  versionParamsSchema,
-  type ModelVersionView,
-  type PromotionView,
-} from '../schema.js';
+import { modelsQuerySchema, versionParamsSchema } from '../query-schema.js';
+import { promoteFieldsSchema, type ModelVersionView, type PromotionView } from '../schema.js';
 import type { ModelVersion, RegisteredVersion } from '../../storage/types.js';
 import type { PromotionOutcome } from '../../workflows/contract.js';
 

@@ -4,7 +4,8 @@ import type { Request, Response } from 'express';
 import { ApiError, withDeadline } from '../errors.js';
 import { jsonBody, parse, personOf, type Mount } from '../http/router.js';
 import type { AppPorts } from '../ports.js';
-import { idParamsSchema, runsQuerySchema, startRunSchema, type RunView } from '../schema.js';
+import { idParamsSchema, runsQuerySchema } from '../query-schema.js';
+import { startRunSchema, type RunView } from '../schema.js';
 import type { Run } from '../../temporal/types.js';
 import { MODEL_NAME, retrainWorkflowId } from '../../workflows/contract.js';
 

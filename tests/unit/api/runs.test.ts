@@ -4,7 +4,7 @@ import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { expect } from 'chai';
 import type { ModelsView, RunView, RunsPage } from '../../../api/schema.js';
 import { TemporalError } from '../../../temporal/errors.js';
-import { run } from './fakes.js';
+import { run } from './fake-temporal.js';
 import { startApp, version, type TestApp } from './support.js';
 
 const json = (method: string, body: unknown) => ({

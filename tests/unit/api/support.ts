@@ -1,7 +1,7 @@
 /** The application under test on a real port: real decoding, real ONNX models, and parts that can be switched off. */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
+import { request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,8 @@ import sharp from 'sharp';
 import { createApp } from '../../../api/app.js';
 import { CATALOGUE, type ErrorCode } from '../../../api/errors.js';
 import { createMetrics } from '../../../api/metrics.js';
-import { COMMON_ERRORS, OPERATIONS, type Operation, type OperationId } from '../../../api/operations.js';
+import { COMMON_ERRORS } from '../../../api/operation-errors.js';
+import { OPERATIONS, type Operation, type OperationId } from '../../../api/operations.js';
 import { createApiServer } from '../../../api/http/server.js';
 import type { AppPorts, AppSettings } from '../../../api/ports.js';
 import { problemSchema, type Problem } from '../../../api/schema.js';
@@ -24,7 +25,8 @@ import { exportOnnx } from '../../../model/onnx.js';
 import { createPreprocessor } from '../../../model/preprocess.js';
 import { IMAGE_PIXELS } from '../../../model/types.js';
 import { randomPixels, smallNetwork } from '../model/small-network.js';
-import { fakeCorrections, fakeRegistry, fakeSnapshots, fakeTemporal, version } from './fakes.js';
+import { fakeCorrections, fakeRegistry, fakeSnapshots, version } from './fakes.js';
+import { fakeTemporal } from './fake-temporal.js';
 
 export const LABELS = ['AbdomenCT', 'BreastMRI', 'CXR', 'ChestCT', 'Hand', 'HeadCT'] as const;
 export const log = createLogger('test', 'silent');
@@ -229,6 +231,25 @@ export function form(
   for (const { name, bytes } of files)
     data.append('image', new Blob([bytes as Uint8Array<ArrayBuffer>]), name);
   return data;
+}
+
+/** Sends headers as they are, which `fetch` would not. */
+export function raw(
+  app: TestApp,
+  options: { method?: string; path: string; headers?: Record<string, string> },
+): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
+  const { port, hostname } = new URL(app.url);
+  return new Promise((resolve, reject) => {
+    const sent = request({ port, hostname, agent: false, ...options }, (res) => {
+      let body = '';
+      res.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      res.on('end', () => {
+        resolve({ status: res.statusCode ?? 0, headers: res.headers, body });
+      });
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
 }
 
 export { version };
