@@ -27,7 +27,9 @@ describe('the documents', () => {
     const unknown = new Map<string, string>();
     for (const path of tracked()) {
       if (!/\.(ts|tsx|mjs|js|yml|yaml|sh|md)$|^\.ci\//.test(path) || path.startsWith('tests/')) continue;
-      for (const [name] of readFileSync(join(root, path), 'utf8').matchAll(/\bMEDLOOP_[A-Z0-9_]*[A-Z0-9]\b/g)) {
+      for (const [name] of readFileSync(join(root, path), 'utf8').matchAll(
+        /\bMEDLOOP_[A-Z0-9_]*[A-Z0-9]\b/g,
+      )) {
         if (!known.has(name)) unknown.set(name, path);
       }
     }
@@ -50,7 +52,9 @@ describe('the documents', () => {
     const readers = tracked().filter(
       (path) =>
         /^(model|storage|activities|workflows|temporal|api|web|cli|stack|config)\/.*\.tsx?$/.test(path) &&
-        /process\.env\b/.test(readFileSync(join(root, path), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')),
+        /process\.env\b/.test(
+          readFileSync(join(root, path), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ''),
+        ),
     );
     expect(readers).to.deep.equal(['config/env.ts']);
   });
@@ -67,7 +71,9 @@ describe('the documents', () => {
   });
 
   it('the licence notices name every direct dependency', () => {
-    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
     const notices = readFileSync(join(root, 'THIRD_PARTY_NOTICES.md'), 'utf8');
     for (const [name, version] of Object.entries(manifest.dependencies)) {
       expect(notices, name).to.contain(`| ${name} | ${version} |`);
