@@ -73,9 +73,10 @@ async function install() {
   }, LOG_EVERY_MS);
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const command = [...npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  // The shell ends npm when its standard input closes, so that npm does not outlive a process that was killed.
+  // The shell kills npm when its standard input closes, so that npm does not outlive a process that was killed. Asked
+  // kindly, npm first undoes its work for a minute, and the next start would meet it.
   const watched =
-    'exec 3<&0; "$@" </dev/null & npm=$!; { read -r line <&3; kill "$npm"; } & watch=$!; wait "$npm"; code=$?; kill "$watch" 2>/dev/null; exit "$code"';
+    'exec 3<&0; "$@" </dev/null & npm=$!; { read -r line <&3; kill -KILL "$npm"; } & watch=$!; wait "$npm"; code=$?; kill "$watch" 2>/dev/null; exit "$code"';
   const code = await new Promise((resolve, reject) => {
     const child = spawn('sh', ['-c', watched, 'sh', ...command], {
       cwd: root,
