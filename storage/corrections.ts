@@ -40,6 +40,12 @@ export interface CorrectionStoreParts {
 const CLAIM_LIFE_MS = 10 * 60_000;
 /** An event that took longer than this to be written (a suspended process) is written again with a new time. */
 const LATEST_WRITE_MS = 30 * 60_000;
+/** An author's place in what they said about an image; 0 before the first word. */
+interface Claim {
+  readonly position: number;
+  readonly event: CorrectionEvent | null;
+}
+const NO_CLAIM: Claim = { position: 0, event: null };
 const CHAIN_ATTEMPTS = 100;
 const PARALLEL = 16;
 /** Events that one page of a filtered list reads at most, so that a rare filter cannot read all of history. */
@@ -58,16 +64,13 @@ export function createCorrectionStore(parts: CorrectionStoreParts): CorrectionSt
   }
 
   /** The author's latest claim about the image; position 0 where there is none. */
-  async function latestClaim(
-    image: Sha256,
-    author: Sha256,
-  ): Promise<{ position: number; event: CorrectionEvent | null }> {
+  async function latestClaim(image: Sha256, author: Sha256): Promise<Claim> {
     let latest: { key: string; position: number } | null = null;
     for await (const { key } of objects.list(claimPrefix(image, author))) {
       const entry = parseDossierKey(key);
       if (entry?.type === 'claim') latest = { key, position: entry.position };
     }
-    if (latest === null) return { position: 0, event: null };
+    if (latest === null) return NO_CLAIM;
     const { value } = await readDocument(objects, latest.key, correctionEventSchema);
     return { position: latest.position, event: value };
   }
@@ -98,7 +101,8 @@ export function createCorrectionStore(parts: CorrectionStoreParts): CorrectionSt
     const author = sha256Of(submission.author);
     let fresh = false;
     for (let attempt = 0; attempt < CHAIN_ATTEMPTS; attempt += 1) {
-      const latest = await latestClaim(image, author);
+      // Most submissions are an author's first word on an image, which needs no look at what is there.
+      const latest = attempt === 0 ? NO_CLAIM : await latestClaim(image, author);
       if (!fresh && latest.event?.label === submission.label) {
         const completed = await complete(image, author, latest.position, latest.event);
         if (completed !== null) return { event: latest.event, ...completed };

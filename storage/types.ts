@@ -352,7 +352,14 @@ export interface ModelRegistry {
    * Points `prod` at a version and `previous` at the one before. Compare-and-set: fails with `ALIAS_MOVED` when `prod`
    * is not at `expected`. Already there: resolves without a change.
    */
-  promote(version: ModelVersion, expected: ModelVersion | null, by: string, why: string): Promise<void>;
+  promote(
+    version: ModelVersion,
+    expected: ModelVersion | null,
+    by: string,
+    why: string,
+    /** Undoes a promotion: `previous` goes back to what it named before that, instead of to `expected`. */
+    takeBack?: boolean,
+  ): Promise<void>;
   /** Downloads every file of a version below `folder`, checked against the digests in its tags. */
   download(version: ModelVersion, folder: string): Promise<void>;
   ping(): Promise<void>;

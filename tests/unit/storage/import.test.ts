@@ -359,7 +359,7 @@ describe('import', function () {
       }
     });
 
-    it('reads the real sample as Python’s layout has it', async function () {
+    it('reads the real sample whole', async function () {
       const sample = sampleZipPath();
       if (sample === null) this.skip();
       const report = await run(await openZipSource(sample));
