@@ -5,7 +5,7 @@ import type { PromoteInput, PromoteResult } from './types.js';
 /** Makes the step. It fails with `ALIAS_MOVED` when someone else moved `prod`. */
 export function createPromoteModel(ports: Pick<ActivityPorts, 'registry'>) {
   return async (input: PromoteInput): Promise<PromoteResult> => {
-    await ports.registry.promote(input.version, input.expected, input.by, input.why);
+    await ports.registry.promote(input.version, input.expected, input.by, input.why, input.takeBack);
     const previous = await ports.registry.byAlias('previous');
     return { version: input.version, previous: previous?.version ?? null };
   };

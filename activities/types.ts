@@ -78,6 +78,8 @@ export interface PromoteInput {
   readonly expected: ModelVersion | null;
   readonly by: string;
   readonly why: string;
+  /** Undoes a promotion that serving did not confirm. */
+  readonly takeBack?: boolean;
 }
 
 export interface PromoteResult {

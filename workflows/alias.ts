@@ -91,6 +91,7 @@ async function moveBack(move: AliasMove): Promise<{ movedBack: boolean; detail: 
         expected: version,
         by: move.by,
         why: `version ${version} was not confirmed by serving`,
+        takeBack: true,
       }),
     );
     return { movedBack: true, detail: `The alias is back at ${expected}.` };

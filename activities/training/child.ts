@@ -2,7 +2,7 @@
  * Entry of the trainer process, forked for one run. Speaks `TrainerMessage` and `TrainerCommand` over the process's
  * IPC channel and prints nothing on standard output. Its parent sets, beside its own environment, what
  * `trainerEnvironment(threads)` of model/training/environment.ts gives. `stop` ends it after a last checkpoint; a lost
- * parent (IPC disconnected) ends it at once; SIGINT is left to the parent.
+ * parent (IPC disconnected) ends it at once; SIGINT and SIGTERM are left to the parent.
  * Exit codes: 0 done, stopped or parent lost; 1 failed; 2 not forked.
  */
 import { ModelError } from '../../model/errors.js';
@@ -55,7 +55,8 @@ if (process.send === undefined) {
   process.stderr.write('This is the trainer of Medloop; it is started by the training worker.\n');
   process.exit(2);
 }
-process.on('SIGINT', () => undefined);
+// Whoever signals a whole group of processes reaches the parent too, which asks for a last checkpoint.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));
 process.on('message', obey);
 send({ type: 'ready' });

@@ -102,5 +102,8 @@ export function createModelCalls(http: MlflowHttp) {
     /** Not repeated by itself: between two tries the alias may have been moved by someone else. */
     setAlias: (name: string, alias: string, version: string) =>
       send('POST', api('registered-models/alias'), { name, alias, version }, nothing, false),
+    /** An alias that is not there is no error. */
+    deleteAlias: (name: string, alias: string) =>
+      send('DELETE', api('registered-models/alias'), { name, alias }, nothing, true),
   };
 }

@@ -83,6 +83,7 @@ export function createModelRegistry(options: ModelRegistryOptions): ModelRegistr
     expected: ModelVersion | null,
     by: string,
     why: string,
+    takeBack = false,
   ): Promise<void> {
     const target = await existing(version);
     const before = expected === null || expected === version ? null : await client.version(model, expected);
@@ -99,7 +100,12 @@ export function createModelRegistry(options: ModelRegistryOptions): ModelRegistr
       }
       await client.setAlias(model, PROD_ALIAS, version);
     }
-    if (before !== null) await client.setAlias(model, PREVIOUS_ALIAS, before.version);
+    if (takeBack) {
+      // What stood before the move that is undone: the version that could not serve is nothing to roll back to.
+      const earlier = lastMove([target])?.from ?? null;
+      if (earlier === null) await client.deleteAlias(model, PREVIOUS_ALIAS);
+      else await client.setAlias(model, PREVIOUS_ALIAS, earlier);
+    } else if (before !== null) await client.setAlias(model, PREVIOUS_ALIAS, before.version);
     // Never older than the last record, whatever the clocks of two workers say.
     const last = lastMove([target, before]);
     const at = new Date(Math.max(now().getTime(), last === null ? 0 : Date.parse(last.at) + 1)).toISOString();

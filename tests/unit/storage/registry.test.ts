@@ -280,6 +280,17 @@ describe('the model registry on a real MLflow server', function () {
       expect(await aliases()).to.deep.equal(['1', null]);
     });
 
+    it('gives previous back what it named before, when a promotion is taken back', async () => {
+      await own.promote(version('1'), null, 'ann', 'first');
+      await own.promote(version('2'), version('1'), 'ben', 'better');
+      await own.promote(version('1'), version('2'), 'retrain', 'not confirmed', true);
+      expect(await aliases()).to.deep.equal(['1', null]);
+      await own.promote(version('2'), version('1'), 'ben', 'again');
+      await own.promote(version('3'), version('2'), 'ben', 'newest');
+      await own.promote(version('2'), version('3'), 'retrain', 'not confirmed', true);
+      expect(await aliases()).to.deep.equal(['2', '1']);
+    });
+
     it('changes nothing when prod is there already', async () => {
       await own.promote(version('1'), null, 'ann', 'first');
       await own.promote(version('2'), version('1'), 'ben', 'better');
