@@ -8,7 +8,7 @@ import { picture } from './support/pictures.js';
 const PROGRESS = {
   step: 250,
   totalSteps: 1_000,
-  epoch: 1,
+  epoch: 2,
   totalEpochs: 4,
   loss: 0.1234,
   imagesPerSecond: 2_150,

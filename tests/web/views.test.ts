@@ -124,6 +124,8 @@ describe('web: views', function () {
     await shows(fate, 'Hand, 98.7% (version 2)');
     await rows.nth(2).click();
     await shows(page.getByTestId('fate').nth(2), /golden set, which feedback does not change/);
+    await rows.nth(1).click();
+    await shows(page.getByTestId('fate').nth(1), 'Not while it is disputed');
   });
 
   it('says what of a fate cannot be read instead of calling it "not yet"', async () => {

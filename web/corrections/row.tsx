@@ -48,12 +48,19 @@ function whatWasSaid(correction: CorrectionView): string {
   return `instead of ${labelText(correction.predicted.label)}`;
 }
 
+/** Why no version has learned from a correction. */
+function notLearned(correction: CorrectionView): string {
+  if (correction.golden) return 'Never: the image belongs to the golden set, which feedback does not change';
+  if (correction.label === 'none') return 'Never: it is kept, but “none of these” is not a class to learn';
+  if (correction.superseded) return 'Never: its author said something else later';
+  if (correction.status === 'rejected') return 'Never: a reviewer rejected it';
+  if (correction.status === 'disputed') return 'Not while it is disputed';
+  return 'Not yet';
+}
+
 function fateLines(correction: CorrectionView, fate: Fate): readonly (readonly [string, string])[] {
   const { snapshot, learnedIn, answersNow } = fate;
   const unknown = (field: Fate['unknown'][number]) => fate.unknown.includes(field);
-  const notLearned = correction.golden
-    ? 'Never: the image belongs to the golden set, which feedback does not change'
-    : 'Not yet';
   const now =
     answersNow === null
       ? 'No model serves'
@@ -72,7 +79,7 @@ function fateLines(correction: CorrectionView, fate: Fate): readonly (readonly [
       unknown('learnedIn')
         ? 'Cannot be read just now'
         : learnedIn === null
-          ? notLearned
+          ? notLearned(correction)
           : `Version ${learnedIn}`,
     ],
     ['The model answers now', unknown('answersNow') ? 'Cannot be read just now' : now],

@@ -16,7 +16,7 @@ type TrainingProgress = NonNullable<RunView['progress']>;
 
 const STEP_TEXT: Readonly<Record<string, readonly [title: string, what: string]>> = {
   snapshot: ['Snapshot', 'Collect the new corrections'],
-  train: ['Train', 'Learn from them'],
+  train: ['Train', 'Learn from the images and the corrections'],
   evaluate: ['Evaluate', 'Compare with the model that serves'],
   register: ['Register', 'Keep the new version'],
   promote: ['Promote', 'Only if it is at least as good'],
@@ -67,7 +67,7 @@ function Training({ progress }: { readonly progress: TrainingProgress }) {
         <div>
           <dt>Epoch</dt>
           <dd>
-            {Math.min(progress.epoch + 1, progress.totalEpochs)} of {progress.totalEpochs}
+            {progress.epoch} of {progress.totalEpochs}
           </dd>
         </div>
         <div>
