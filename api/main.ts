@@ -38,7 +38,7 @@ const MAX_BATCH = 32;
 const MAX_WAITING = 256;
 
 function settingsOf(config: Config): AppSettings {
-  const { values, paths, embedded } = config;
+  const { values, paths } = config;
   const fileBytes = values.MEDLOOP_MAX_UPLOAD_BYTES;
   const { version } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
     version: string;
@@ -55,7 +55,7 @@ function settingsOf(config: Config): AppSettings {
     },
     deadlineMs: DEADLINE_MS,
     promotionDeadlineMs: PROMOTION_LIMIT_MS + DEADLINE_MS,
-    temporalUiUrl: embedded.temporal ? `http://127.0.0.1:${values.MEDLOOP_TEMPORAL_UI_PORT}` : null,
+    temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: values.TEMPORAL_NAMESPACE,
     mlflowUrl: config.mlflowUrl,
     webFolder: join(projectRoot(), 'dist', 'web'),

@@ -104,6 +104,11 @@ export const ENVIRONMENT = {
     'found or installed',
     'Path of the browser that the tests drive.',
   ),
+  MEDLOOP_TEMPORAL_UI_URL: variable(
+    z.url().optional(),
+    'that of the embedded server',
+    'Address of the Temporal UI, for links to runs.',
+  ),
   TEMPORAL_ADDRESS: variable(
     text.optional(),
     'the embedded server',
@@ -155,6 +160,8 @@ export interface Config {
   readonly paths: HomePaths;
   readonly tools: string;
   readonly temporalAddress: string;
+  /** Without a slash at its end; null where it is not known. */
+  readonly temporalUiUrl: string | null;
   readonly mlflowUrl: string;
   readonly s3Endpoint: string;
   readonly apiUrl: string;
@@ -190,6 +197,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const s3Address = values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL;
   const shownHost = values.MEDLOOP_HOST === '0.0.0.0' ? '127.0.0.1' : values.MEDLOOP_HOST;
   const apiUrl = (values.MEDLOOP_API_URL ?? `http://${shownHost}:${values.MEDLOOP_PORT}`).replace(/\/$/, '');
+  const embeddedTemporal = values.TEMPORAL_ADDRESS === undefined;
+  const temporalUi =
+    values.MEDLOOP_TEMPORAL_UI_URL ??
+    (embeddedTemporal ? `http://127.0.0.1:${values.MEDLOOP_TEMPORAL_UI_PORT}` : null);
   return {
     values,
     paths: {
@@ -205,6 +216,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     },
     tools: resolve(values.MEDLOOP_TOOLS ?? join(userCache, 'medloop')),
     temporalAddress: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.MEDLOOP_TEMPORAL_PORT}`,
+    temporalUiUrl: temporalUi?.replace(/\/$/, '') ?? null,
     mlflowUrl: (values.MLFLOW_TRACKING_URI ?? `http://127.0.0.1:${values.MEDLOOP_MLFLOW_PORT}`).replace(
       /\/$/,
       '',
@@ -215,7 +227,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       ? values.MEDLOOP_SERVING_URLS.split(',').map((url) => url.trim().replace(/\/$/, ''))
       : [apiUrl],
     embedded: {
-      temporal: values.TEMPORAL_ADDRESS === undefined,
+      temporal: embeddedTemporal,
       mlflow: values.MLFLOW_TRACKING_URI === undefined,
       s3: s3Address === undefined,
     },

@@ -112,10 +112,7 @@ function announce({ part, event, detail }: KeeperEvent): void {
 }
 
 function printAddresses(config: Config): void {
-  const { values, embedded } = config;
-  const temporal = embedded.temporal
-    ? `http://127.0.0.1:${values.MEDLOOP_TEMPORAL_UI_PORT}`
-    : `(that of ${config.temporalAddress})`;
+  const temporal = config.temporalUiUrl ?? `(that of ${config.temporalAddress})`;
   say(`
 Medloop is running. Ctrl-C stops everything. Data and logs: ${config.paths.home}
 

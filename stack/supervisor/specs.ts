@@ -117,7 +117,7 @@ function addresses({ config, credentials }: SpecInput): NodeJS.ProcessEnv {
     MEDLOOP_API_URL: config.apiUrl,
     TEMPORAL_ADDRESS: config.temporalAddress,
     MLFLOW_TRACKING_URI: config.mlflowUrl,
-    ...(embedded.temporal ? { MEDLOOP_TEMPORAL_UI_PORT: String(values.MEDLOOP_TEMPORAL_UI_PORT) } : {}),
+    ...(config.temporalUiUrl === null ? {} : { MEDLOOP_TEMPORAL_UI_URL: config.temporalUiUrl }),
     ...(embedded.s3
       ? {
           AWS_ENDPOINT_URL_S3: config.s3Endpoint,
