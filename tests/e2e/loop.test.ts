@@ -184,7 +184,7 @@ describe('the whole loop', function () {
   });
 
   it('the page answers with version 2 without a reload', async () => {
-    await page.getByTestId('serving').getByText(/2/).first().waitFor({ timeout: MINUTE_MS });
+    await page.locator('[data-testid=serving][data-version="2"]').waitFor({ timeout: MINUTE_MS });
     const first = images[0]!;
     await upload([{ name: 'after-the-swap.jpg', bytes: first.bytes }]);
     await cardOf('after-the-swap.jpg').getByTestId('predicted-label').waitFor({ timeout: MINUTE_MS });
