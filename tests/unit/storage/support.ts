@@ -1,9 +1,12 @@
 /** What the storage tests share: a bucket on a real server, stores on it, small images, and faults on purpose. */
 import { execFileSync } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import sharp from 'sharp';
+import yazl from 'yazl';
 import { isExam, sha256Of, splitOf } from '../../../model/labels.js';
 import { createPreprocessor } from '../../../model/preprocess.js';
 import type { Sha256, Split } from '../../../model/types.js';
@@ -222,4 +225,13 @@ export function randomOf(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   };
+}
+
+/** Writes a zip of files in memory. */
+export async function writeZip(path: string, files: Readonly<Record<string, Uint8Array>>): Promise<string> {
+  const zip = new yazl.ZipFile();
+  for (const [name, bytes] of Object.entries(files)) zip.addBuffer(Buffer.from(bytes), name);
+  zip.end();
+  await pipeline(zip.outputStream, createWriteStream(path));
+  return path;
 }
