@@ -1,9 +1,9 @@
 /** The trainer's figures: the defaults of a run, and the constants of the method. */
 
-/** Proposed budgets of a run; the run's input may say otherwise. Measured, see docs/benchmarks.md. */
+/** What a run does unless its input says otherwise. */
 export const TRAINING_DEFAULTS = {
-  warm: { epochs: 6, batchSize: 128, learningRate: 1e-3 },
-  full: { epochs: 3, batchSize: 128, learningRate: 8e-3 },
+  warm: { epochs: 6, batchSize: 128, learningRate: 5e-4 },
+  full: { epochs: 4, batchSize: 128, learningRate: 8e-3 },
 } as const;
 
 /** A full training does at least this many steps: small data sets are gone through more often in each epoch. */
@@ -28,14 +28,11 @@ export const WARM_EPOCH = {
   /** Share of an epoch that the fresh corrections fill … */
   freshShare: 0.3,
   /** … but none of them more often than this in one epoch. */
-  freshRepeats: 8,
+  freshRepeats: 4,
   /** Share of an epoch for corrections of earlier weeks, likewise limited. */
   earlierShare: 0.25,
   earlierRepeats: 4,
 } as const;
-
-/** Weight of the champion's own answers in the targets of replayed images. */
-export const WARM_MEMORY = 0.5;
 
 /** At most this many validation images are looked at after each epoch, evenly spread. */
 export const VALIDATION_LIMIT = 6000;

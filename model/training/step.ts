@@ -10,7 +10,7 @@ import type { TrainingData } from './dataset.js';
 import { adamStep, decayingSpans, oneCycleRate } from './optimizer.js';
 import { Random } from './random.js';
 import { largest } from './scoring.js';
-import { LABEL_SMOOTHING, STATISTICS_MOMENTUM, WARM_MEMORY } from './settings.js';
+import { LABEL_SMOOTHING, STATISTICS_MOMENTUM } from './settings.js';
 
 /** Tells this stream of random numbers from the others of the same run. */
 const STREAM = 2;
@@ -71,9 +71,9 @@ export class Stepper {
   }
 
   /**
-   * Smoothed labels. In a warm training the targets of replayed base images are drawn towards what the champion says
-   * of the very same pixels, where it is right: remembering answers as well as labels keeps more of what was learned
-   * (Dark Experience Replay++, Buzzega et al. 2020).
+   * Smoothed labels. In a warm training the targets of replayed base images are what the champion says of the very
+   * same pixels, where it is right: as long as nothing new contradicts, nothing changes (Learning without Forgetting,
+   * Li and Hoiem 2016, with replayed images instead of the new ones).
    */
   #targets(examples: Uint32Array, images: Tensor): Float32Array {
     const { data, passes, champion } = this.setting;
@@ -86,10 +86,7 @@ export class Stepper {
       target[label] = 1 - LABEL_SMOOTHING + LABEL_SMOOTHING / classes;
       if (remembered === null || data.correction[example] === 1) return;
       const answer = row(remembered, position, classes);
-      if (largest(answer) !== label) return;
-      answer.forEach((probability, index) => {
-        target[index] = WARM_MEMORY * probability + (1 - WARM_MEMORY) * (target[index] ?? 0);
-      });
+      if (largest(answer) === label) target.set(answer);
     });
     return targets;
   }

@@ -5,6 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { trainerEnvironment } from '../../../model/training/environment.js';
+import { MINIMUM_FULL_STEPS } from '../../../model/training/settings.js';
 import type { TrainerJob, TrainerMessage } from '../../../model/types.js';
 import { jobFor, rowsOf, temporaryFolder, writePatterns } from '../model/training/patterns.js';
 
@@ -48,7 +49,7 @@ describe('the trainer process', function () {
     const answer = await stopped.next('stopped');
     expect(await stopped.ended()).to.equal(0);
     if (answer.type !== 'stopped' || answer.folder === null) throw new Error('It left no checkpoint.');
-    expect(answer.step).to.be.within(1, 399);
+    expect(answer.step).to.be.within(1, MINIMUM_FULL_STEPS - 1);
     expect(answer.folder).to.equal(join(first.workFolder, `checkpoint-${answer.step}`));
 
     const resumed = start({ ...(await inFolder()), resumeFrom: answer.folder });

@@ -25,6 +25,7 @@ import {
   type PatternRow,
 } from './patterns.js';
 import { Random } from '../../../../model/training/random.js';
+import { MINIMUM_FULL_STEPS as STEPS } from '../../../../model/training/settings.js';
 
 const BASE: PatternRow[] = [
   ...rowsOf(20, { split: 'train' }),
@@ -59,14 +60,14 @@ describe('a training', function () {
     expect(history[1]!.validationAccuracy).to.be.at.least(0.95);
     expect(history[1]!.loss).to.be.lessThan(history[0]!.loss);
     expect(accuracyOf(goldenAnswers(champion.folder), goldenLabels(BASE))).to.be.at.least(0.95);
-    expect(champion.steps).to.equal(400);
+    expect(champion.steps).to.equal(STEPS);
   });
 
   it('tells how far it is, rarely, and the epochs so far', () => {
     const last = progress.at(-1)!;
     expect(last).to.deep.include({
-      step: 400,
-      totalSteps: 400,
+      step: STEPS,
+      totalSteps: STEPS,
       epoch: 2,
       totalEpochs: 2,
       remainingSeconds: 0,
@@ -113,7 +114,7 @@ describe('a training', function () {
 
     const again = await folder();
     const resumed = doneOf(await train(jobFor(base, again, { resumeFrom: join(work, 'checkpoint-130') })));
-    expect(resumed.steps).to.equal(400);
+    expect(resumed.steps).to.equal(STEPS);
     expect(sameFile(champion, resumed, 'tfjs/weights.bin')).to.equal(true);
     expect(sameFile(champion, resumed, 'trained-golden.npy')).to.equal(true);
     const timeless = (result: TrainerResult): unknown[] =>
@@ -140,10 +141,10 @@ describe('a training', function () {
   it('stopped during the validation of its last epoch has only that left to do', async () => {
     const work = await folder();
     let told = 0;
-    // Asked before each of the 400 steps, once after the validation of the first epoch, and then in the second.
-    const stopped = await train(jobFor(base, work), { stopRequested: () => told++ === 401 });
-    expect(stopped).to.deep.include({ type: 'stopped', step: 400 });
-    const job = jobFor(base, await folder(), { resumeFrom: join(work, 'checkpoint-400') });
+    // Asked before each of the steps, once after the validation of the first epoch, and then in the second.
+    const stopped = await train(jobFor(base, work), { stopRequested: () => told++ === STEPS + 1 });
+    expect(stopped).to.deep.include({ type: 'stopped', step: STEPS });
+    const job = jobFor(base, await folder(), { resumeFrom: join(work, `checkpoint-${STEPS}`) });
     const resumed = doneOf(await train(job));
     expect(sameFile(champion, resumed, 'tfjs/weights.bin')).to.equal(true);
     expect(json(resumed.folder, 'history.json')).to.have.lengthOf(2);

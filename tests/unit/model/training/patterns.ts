@@ -93,7 +93,7 @@ export async function temporaryFolder(parent = tmpdir()): Promise<string> {
   return mkdtemp(join(parent, 'medloop-trainer-'));
 }
 
-/** A small job: 400 steps of 8 images. */
+/** A small job: the least number of steps, of 8 images each. */
 export function jobFor(
   dataset: DatasetFiles,
   workFolder: string,
