@@ -1,16 +1,13 @@
 // A lock between processes that needs no dependency: a local socket, which the system closes with its holder.
 import { createHash } from 'node:crypto';
-import { rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Runs `work` while no other process holds the lock of this name; `onWait` is called once if it must wait. */
 export async function withLock(name, onWait, work) {
-  const user = process.getuid?.() ?? 0;
-  const digest = createHash('sha256').update(`${user} ${name}`).digest('hex').slice(0, 16);
-  const path = join(tmpdir(), `medloop-${digest}.lock`);
+  const path = placeOf(name);
   let told = false;
   for (;;) {
     const server = await listen(path);
@@ -18,7 +15,7 @@ export async function withLock(name, onWait, work) {
       try {
         return await work();
       } finally {
-        server.close();
+        release(server);
       }
     }
     if (await isDead(path)) {
@@ -31,21 +28,34 @@ export async function withLock(name, onWait, work) {
   }
 }
 
+/** Linux has names for sockets that are no files, so a dead holder leaves nothing; elsewhere its file is removed. */
+function placeOf(name) {
+  const user = process.getuid?.() ?? 0;
+  const digest = createHash('sha256').update(`${user} ${name}`).digest('hex').slice(0, 16);
+  return process.platform === 'linux' ? `\0medloop-${digest}` : join(tmpdir(), `medloop-${digest}.lock`);
+}
+
 /** A server on the path; null where somebody else has it. */
 async function listen(path) {
-  const server = createServer();
+  const waiting = new Set();
+  const server = createServer((socket) => {
+    waiting.add(socket);
+    socket.once('close', () => waiting.delete(socket));
+    socket.on('error', () => undefined);
+  });
+  server.waiting = waiting;
   const listening = await new Promise((resolve, reject) => {
     server.once('listening', () => resolve(true));
     server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
     server.listen(path);
   });
-  if (!listening) return null;
-  // Two that clear away a dead holder's socket at once could both get here: the later socket stands.
-  const mine = statSync(path, { throwIfNoEntry: false })?.ino;
-  await sleep(1);
-  if (mine !== undefined && statSync(path, { throwIfNoEntry: false })?.ino === mine) return server;
+  return listening ? server : null;
+}
+
+/** Those who wait are connected: the end of their connection is what wakes them. */
+function release(server) {
   server.close();
-  return null;
+  for (const socket of server.waiting) socket.destroy();
 }
 
 function isDead(path) {
@@ -55,14 +65,14 @@ function isDead(path) {
       socket.destroy();
       resolve(false);
     });
-    socket.once('error', (error) => resolve(error.code === 'ECONNREFUSED'));
+    socket.once('error', (error) => resolve(process.platform !== 'linux' && error.code === 'ECONNREFUSED'));
   });
 }
 
 function untilClosed(path) {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const finish = () => setTimeout(resolve, 50);
+    const finish = () => setTimeout(resolve, 20);
     socket.once('error', finish);
     socket.once('close', finish);
     socket.resume();

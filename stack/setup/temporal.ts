@@ -1,5 +1,5 @@
 /** The Temporal command with its single-machine server: the official download, else a Go build of the same version. */
-import { chmodSync, createWriteStream } from 'node:fs';
+import { chmodSync, createWriteStream, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,7 +13,7 @@ import type { Part, Say } from './ensure.js';
 import { buildWithGo } from './go.js';
 
 /** Packages that one build compiled. */
-const PACKAGES = 1900;
+const PACKAGES = 1082;
 /** How long nothing may arrive before the download is given up. */
 const SILENCE_MS = 10_000;
 
@@ -82,7 +82,7 @@ async function download(context: SetupContext, url: string, target: string, say:
   chmodSync(extracted, 0o755);
   if (!isUsableTemporal(extracted)) throw new Error('the downloaded command does not run');
   putInPlace(extracted, target);
-  workFolder(context, 'temporal');
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Streams a file to disk; fails when nothing arrives for a while, however long the whole may take. */

@@ -94,6 +94,7 @@ async function build(context: SetupContext, library: string, target: string, say
   });
   mkdirSync(dirname(target), { recursive: true });
   renameSync(built, target);
+  rmSync(dirname(built), { recursive: true, force: true });
 }
 
 /** Null when TensorFlow loads, has the right version and calculates. */
