@@ -24,7 +24,7 @@ const MINUTE_MS = 60_000;
 async function onePhantomPerClass(): Promise<ZipImage[]> {
   const images: ZipImage[] = [];
   for await (const { name, label, png } of phantomSet(1, 999))
-    images.push({ name, label, bytes: Buffer.from(png) });
+    images.push({ name: name.replace(/^.*\//, ''), label, bytes: Buffer.from(png) });
   return images;
 }
 
