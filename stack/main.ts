@@ -55,8 +55,10 @@ async function run(config: Config, data: string | null): Promise<void> {
     const stopping = stopOnSignals(supervisor);
     try {
       for (const silent of await silentParts(config)) say(`Warning: ${messageOf(silent)}`);
-      await supervisor.start(servers);
+      // MLflow takes the longest, and a model that was served before is answered from without it.
+      const { rest } = await supervisor.start(servers, (name) => name !== 'mlflow');
       if (!stopping.aborted) await supervisor.start(own);
+      await rest;
       const { apiUrl } = config;
       const { guardian } = supervisor;
       await provideFirstData({ apiUrl, data, env, guardian, say, signal: stopping }).catch(

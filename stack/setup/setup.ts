@@ -41,6 +41,8 @@ const LANES: readonly (readonly PartName[])[] = [
   ['tensorflow', 'mlflow', 'chromium'],
 ];
 
+const GO_PARTS: ReadonlySet<PartName> = new Set(['versitygw', 'temporal']);
+
 /**
  * Finds or installs the parts. What was finished before a failure stays and is found the next time.
  * @returns where everything is, also what was not asked for
@@ -96,7 +98,7 @@ async function runLane(
       failures.push(worded(error, context.tools));
     }
   }
-  if (failures.length === 0 && names.includes('temporal')) await removeGoWork(context);
+  if (failures.length === 0 && names.some((name) => GO_PARTS.has(name))) await removeGoWork(context);
   return failures;
 }
 

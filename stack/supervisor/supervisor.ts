@@ -9,8 +9,14 @@ import type { Record } from './record.js';
 const ROTATE_EVERY_MS = 30_000;
 
 export interface Supervisor {
-  /** Starts the parts of one stage side by side; fails with the first that does not become healthy. */
-  start(specs: readonly PartSpec[]): Promise<void>;
+  /**
+   * Starts the parts of one stage side by side; fails with the first that does not become healthy.
+   * @param untilHealthy is false for a part whose health is awaited by the returned `rest`, not before
+   */
+  start(
+    specs: readonly PartSpec[],
+    untilHealthy?: (name: string) => boolean,
+  ): Promise<{ readonly rest: Promise<void> }>;
   /** Stops the stages, the last one first. Safe to call twice. */
   stop(): Promise<void>;
   /** Kills everything at once. */
@@ -65,7 +71,7 @@ export function createSupervisor(options: {
 
   return {
     guardian: () => guardian,
-    start: async (specs) => {
+    start: async (specs, untilHealthy = () => true) => {
       const stage = specs.map((spec) =>
         createKeeper(spec, {
           guardian: () => guardian,
@@ -76,7 +82,12 @@ export function createSupervisor(options: {
         }),
       );
       stages.push(stage);
-      await Promise.all(stage.map((keeper) => keeper.start()));
+      const starts = stage.map((keeper) => ({ name: keeper.name, healthy: keeper.start() }));
+      const rest = Promise.all(starts.map(({ healthy }) => healthy)).then(() => undefined);
+      // Whoever awaits it still gets the failure; nobody doing so yet must not end the process.
+      rest.catch(() => undefined);
+      await Promise.all(starts.filter(({ name }) => untilHealthy(name)).map(({ healthy }) => healthy));
+      return { rest };
     },
     stop: () => (stopped ??= stopAll()),
     kill: async () => {
