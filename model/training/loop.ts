@@ -15,11 +15,12 @@ import { Passes } from '../network/passes.js';
 import type { EpochMetrics, TrainerJob, TrainerResult, TrainingProgress } from '../types.js';
 import { readCheckpoint, runIdentity, writeCheckpoint, type TrainingState } from './checkpoint.js';
 import { TrainingData } from './dataset.js';
+import { mixWithChampion } from './mixing.js';
 import { newMoments } from './optimizer.js';
 import { Random } from './random.js';
 import { writeResults } from './results.js';
 import { planEpochs, type EpochPlan } from './sampling.js';
-import { answers, largest, type Scorer } from './scoring.js';
+import { answers, evenly, largest, type Scorer } from './scoring.js';
 import { VALIDATION_LIMIT } from './settings.js';
 import { Stepper } from './step.js';
 import { readTrainedNetwork } from './tfjs-files.js';
@@ -52,6 +53,7 @@ interface RunSetting {
   readonly stepper: Stepper;
   readonly scorer: Scorer;
   readonly layout: Layout;
+  readonly champion: NetworkState | null;
 }
 
 /**
@@ -81,7 +83,7 @@ export async function runTraining(
     const stepper = new Stepper({ ...common, settings: job.settings, totalSteps, champion });
     const scorer = { ...common, state: state.network };
     return await new TrainingRun(
-      { job, observer, data, plan, identity, stepper, scorer, layout },
+      { job, observer, data, plan, identity, stepper, scorer, layout, champion },
       state,
     ).run();
   } finally {
@@ -126,7 +128,7 @@ class TrainingRun {
 
   async run(): Promise<TrainingOutcome> {
     const { state } = this;
-    const { plan, observer, stepper, job, layout, scorer } = this.setting;
+    const { plan, observer, stepper, job, layout, scorer, champion } = this.setting;
     while (state.epochs.length < plan.epochs) {
       const epoch = state.epochs.length;
       const order = plan.order(epoch);
@@ -146,6 +148,10 @@ class TrainingRun {
       Object.assign(state, { epochLoss: 0, epochCorrect: 0, epochImages: 0, epochSeconds: 0 });
     }
     this.#report();
+    if (champion && job.settings.mode === 'warm') {
+      state.network.parameters.set(await mixWithChampion(champion, scorer));
+    }
+    this.#passTime();
     return { type: 'done', result: await writeResults(job, layout, state, scorer) };
   }
 
@@ -224,13 +230,4 @@ class TrainingRun {
     this.state.seconds += seconds;
     this.state.epochSeconds += seconds;
   }
-}
-
-/** At most `limit` of the given numbers, evenly spread. */
-function evenly(examples: Uint32Array, limit: number): Uint32Array {
-  if (examples.length <= limit) return examples;
-  return Uint32Array.from(
-    { length: limit },
-    (_, index) => examples[Math.floor((index * examples.length) / limit)] ?? 0,
-  );
 }

@@ -45,3 +45,12 @@ export function largest(values: Float32Array): number {
   });
   return best;
 }
+
+/** At most `limit` of the given numbers, evenly spread. */
+export function evenly(examples: Uint32Array, limit: number): Uint32Array {
+  if (examples.length <= limit) return examples;
+  return Uint32Array.from(
+    { length: limit },
+    (_, index) => examples[Math.floor((index * examples.length) / limit)] ?? 0,
+  );
+}

@@ -2,7 +2,7 @@
 
 /** What a run does unless its input says otherwise. */
 export const TRAINING_DEFAULTS = {
-  warm: { epochs: 6, batchSize: 128, learningRate: 5e-4 },
+  warm: { epochs: 8, batchSize: 128, learningRate: 5e-4 },
   full: { epochs: 4, batchSize: 128, learningRate: 8e-3 },
 } as const;
 
@@ -28,11 +28,14 @@ export const WARM_EPOCH = {
   /** Share of an epoch that the fresh corrections fill … */
   freshShare: 0.3,
   /** … but none of them more often than this in one epoch. */
-  freshRepeats: 4,
+  freshRepeats: 16,
   /** Share of an epoch for corrections of earlier weeks, likewise limited. */
   earlierShare: 0.25,
   earlierRepeats: 4,
 } as const;
+
+/** Shares of the way from the champion to the trained weights that are tried, the whole way first. */
+export const WARM_MIXES = [1, 0.85, 0.7, 0.55, 0.4] as const;
 
 /** At most this many validation images are looked at after each epoch, evenly spread. */
 export const VALIDATION_LIMIT = 6000;

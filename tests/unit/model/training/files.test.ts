@@ -21,6 +21,7 @@ import { encodeFloatMatrix } from '../../../../model/training/npy.js';
 import { Random } from '../../../../model/training/random.js';
 import { readTrainedNetwork, writeTfjsModel } from '../../../../model/training/tfjs-files.js';
 import type { DatasetFiles, TrainingSettings } from '../../../../model/types.js';
+import { codeOf } from './outcome.js';
 import { PATTERN_LABELS, setTrainerEnvironment, temporaryFolder } from './patterns.js';
 
 const layout = layoutFor(PATTERN_LABELS.length);
@@ -232,13 +233,4 @@ function someState(): TrainingState {
       { epoch: 1, loss: 1.1, trainAccuracy: 0.5, validationAccuracy: 0.25, validationLoss: 2, seconds: 2.25 },
     ],
   };
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'none';
-  } catch (error) {
-    return error instanceof ModelError ? error.code : String(error);
-  }
 }

@@ -2,7 +2,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { ModelError } from '../../../../model/errors.js';
 import { checkGoldenExamples, loadOnnxModel } from '../../../../model/inference.js';
 import { loadBinding, type NativeBinding } from '../../../../model/network/binding.js';
 import { runTraining, type TrainingObserver, type TrainingOutcome } from '../../../../model/training/loop.js';
@@ -15,6 +14,17 @@ import type {
   TrainingProgress,
 } from '../../../../model/types.js';
 import {
+  accuracyOf,
+  codeOf,
+  doneOf,
+  goldenAnswers,
+  goldenLabels,
+  goldenPixels,
+  json,
+  pixelsOf,
+  sameFile,
+} from './outcome.js';
+import {
   drawPattern,
   jobFor,
   PATTERN_LABELS,
@@ -25,7 +35,13 @@ import {
   type PatternRow,
 } from './patterns.js';
 import { Random } from '../../../../model/training/random.js';
-import { MINIMUM_FULL_STEPS as STEPS } from '../../../../model/training/settings.js';
+import { MINIMUM_FULL_STEPS as STEPS, WARM_MIXES } from '../../../../model/training/settings.js';
+import { readTrainedNetwork } from '../../../../model/training/tfjs-files.js';
+import { mixWithChampion } from '../../../../model/training/mixing.js';
+import { TrainingData } from '../../../../model/training/dataset.js';
+import { Kernels } from '../../../../model/network/kernels.js';
+import { Passes } from '../../../../model/network/passes.js';
+import { fromNetwork, layoutFor } from '../../../../model/network/architecture.js';
 
 const BASE: PatternRow[] = [
   ...rowsOf(20, { split: 'train' }),
@@ -173,6 +189,24 @@ describe('a training', function () {
     );
   });
 
+  it('warm, goes only as far from the champion as validation allows', async () => {
+    const layout = layoutFor(PATTERN_LABELS.length);
+    const state = fromNetwork(layout, await readTrainedNetwork(champion.folder));
+    const data = await TrainingData.open(base);
+    const kernels = new Kernels(binding);
+    const common = { kernels, passes: new Passes(kernels, layout), data };
+    const mixed = (parameters: Float32Array): Promise<Float32Array> =>
+      mixWithChampion(state, { ...common, state: { ...state, parameters } });
+    const nearby = state.parameters.map((value) => value * 1.001);
+    expect(await mixed(nearby)).to.deep.equal(nearby);
+    const biased = state.parameters.slice();
+    const bias = layout.dense.bias.start;
+    biased[bias]! += 8;
+    const share = ((await mixed(biased))[bias]! - state.parameters[bias]!) / 8;
+    expect(share).to.be.within(WARM_MIXES.at(-1)! - 0.01, WARM_MIXES[1] + 0.01);
+    data.close();
+  });
+
   it('never looks at golden or exam images, whatever they say', async () => {
     const rows = [...BASE, ...rowsOf(4, { split: 'exam', origin: 'correction', fresh: true })];
     const lied = rows.map((row) =>
@@ -238,54 +272,3 @@ describe('a training', function () {
     return temporaryFolder(root);
   }
 });
-
-function doneOf(outcome: TrainingOutcome): TrainerResult {
-  if (outcome.type !== 'done') throw new Error(`The training ended as ${outcome.type}.`);
-  return outcome.result;
-}
-
-function json(folder: string, name: string): unknown {
-  return JSON.parse(readFileSync(join(folder, name), 'utf8'));
-}
-
-function sameFile(one: TrainerResult, two: TrainerResult, name: string): boolean {
-  return readFileSync(join(one.folder, name)).equals(readFileSync(join(two.folder, name)));
-}
-
-function goldenAnswers(folder: string): Float32Array {
-  const bytes = readFileSync(join(folder, 'trained-golden.npy'));
-  const data = Uint8Array.from(bytes.subarray(10 + bytes.readUInt16LE(8)));
-  return new Float32Array(data.buffer);
-}
-
-function goldenLabels(rows: readonly PatternRow[]): number[] {
-  return rows.filter(({ split }) => split === 'golden').map(({ label }) => label);
-}
-
-function pixelsOf(files: DatasetFiles, row: number): Buffer {
-  return readFileSync(files.parts[0]!.imagesPath).subarray(128 + row * 4096, 128 + (row + 1) * 4096);
-}
-
-function goldenPixels(files: DatasetFiles, rows: readonly PatternRow[]): Buffer {
-  return Buffer.concat(
-    rows.flatMap(({ split }, index) => (split === 'golden' ? [pixelsOf(files, index)] : [])),
-  );
-}
-
-function accuracyOf(probabilities: Float32Array, labels: readonly number[]): number {
-  const classes = probabilities.length / labels.length;
-  const right = labels.filter((label, index) => {
-    const row = probabilities.subarray(index * classes, (index + 1) * classes);
-    return row.indexOf(Math.max(...row)) === label;
-  });
-  return right.length / labels.length;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'none';
-  } catch (error) {
-    return error instanceof ModelError ? error.code : String(error);
-  }
-}
