@@ -70,7 +70,10 @@ export function createOutput(json: boolean): Output {
     },
     line,
     table(head, rows) {
-      const table = new Table({ head: [...head], style: { head: process.stdout.isTTY ? ['bold'] : [], border: [], compact: true } });
+      const table = new Table({
+        head: [...head],
+        style: { head: process.stdout.isTTY ? ['bold'] : [], border: [], compact: true },
+      });
       for (const row of rows) table.push([...row]);
       line(table.toString());
     },

@@ -6,7 +6,7 @@ import { ModelError } from './errors.js';
 import { readImageHeader, type ImageHeader } from './image-header.js';
 import { IMAGE_PIXELS, IMAGE_SIDE, type DecodedImage } from './types.js';
 
-export { PREPROCESS_DESCRIPTION, PREPROCESS_VERSION } from './preprocess-version.js';
+export { PREPROCESS_VERSION } from './preprocess-version.js';
 
 // Files come from anyone: everything but the two decoders that are needed is out of reach, so that no other
 // format's decoder can be attacked, whatever a file claims to be.

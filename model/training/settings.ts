@@ -2,7 +2,7 @@
 
 /** What a run does unless its input says otherwise. */
 export const TRAINING_DEFAULTS = {
-  warm: { epochs: 8, batchSize: 128, learningRate: 5e-4 },
+  warm: { epochs: 8, batchSize: 128, learningRate: 1e-3 },
   full: { epochs: 4, batchSize: 128, learningRate: 8e-3 },
 } as const;
 

@@ -39,10 +39,7 @@ export const registeredModel = z.object({
 export const fileEntry = z.object({ path: z.string(), is_dir: z.boolean().default(false) });
 
 export type MlflowTag = z.output<typeof tag>;
-export type MlflowRun = z.output<typeof run>;
-export type MlflowLoggedModel = z.output<typeof loggedModel>;
 export type MlflowModelVersion = z.output<typeof modelVersion>;
-export type MlflowRegisteredModel = z.output<typeof registeredModel>;
 
 export interface MlflowMetric {
   readonly key: string;

@@ -68,7 +68,7 @@ describe('the whole loop', function () {
 
   const sample = sampleZipPath();
   let stack: TestStack;
-  let browser: Browser;
+  let browser: Browser | undefined;
   let page: Page;
   let folder: string;
   let images: ZipImage[];
@@ -82,15 +82,13 @@ describe('the whole loop', function () {
   const cardOf = (name: string): Locator =>
     page.getByRole('article', { name: new RegExp(name.replace(/[.]/g, '\\.')) });
   const upload = async (files: readonly { name: string; bytes: Buffer }[]): Promise<void> => {
-    await page
-      .getByLabel('Images')
-      .setInputFiles(
-        files.map(({ name, bytes }) => ({
-          name,
-          mimeType: name.endsWith('png') ? 'image/png' : 'image/jpeg',
-          buffer: bytes,
-        })),
-      );
+    await page.getByLabel('Images').setInputFiles(
+      files.map(({ name, bytes }) => ({
+        name,
+        mimeType: name.endsWith('png') ? 'image/png' : 'image/jpeg',
+        buffer: bytes,
+      })),
+    );
   };
 
   before(async () => {
@@ -113,7 +111,7 @@ describe('the whole loop', function () {
 
   after(async () => {
     await browser?.close();
-    await stack?.remove();
+    await stack.remove();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -129,7 +127,7 @@ describe('the whole loop', function () {
   });
 
   it('the page classifies an image of each class rightly', async () => {
-    page = await browser.newPage();
+    page = await browser!.newPage();
     page.on('pageerror', (error) => pageErrors.push(error.message));
     await page.goto(stack.url);
     expect(images).to.have.length(6);
