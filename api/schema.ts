@@ -137,6 +137,8 @@ export const runSchema = z.object({
 export const runsSchema = z.object({ runs: z.array(runSchema), nextCursor: z.string().nullable() });
 export const startRunSchema = z.object({
   mode: z.enum(['warm', 'full']).default('warm'),
+  /** `start`: the first training, which the stack asks for when no model is in service yet. */
+  trigger: z.enum(['manual', 'start']).default('manual'),
   requestedBy: z.string().trim().min(1).max(200).optional(),
 });
 export const startedRunSchema = z.object({ id: z.string() });

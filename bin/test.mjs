@@ -28,7 +28,7 @@ const code = await runGuarded(
       ...files,
       ...given.map((argument) => argument.replace(/^(?!dist\/)(tests\/.*)\.ts$/, 'dist/$1.js')),
     ],
-    env: process.env,
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...process.env },
     cwd: root,
   },
   () => existsSync(totalsFile),

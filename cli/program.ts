@@ -1,6 +1,9 @@
 /** The `medloop` command: every subcommand, its errors and its exit codes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/env.js';
+import { projectRoot } from '../config/paths.js';
 import { addCorrectionCommands } from './commands/corrections.js';
 import { addImportCommand } from './commands/import.js';
 import { addModelCommands } from './commands/models.js';
@@ -9,9 +12,17 @@ import { addRunCommands } from './commands/runs.js';
 import { addStackCommands } from './commands/stack.js';
 import { CliError, EXIT, type ExitCode } from './errors.js';
 
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
 function build(setExit: (code: ExitCode) => void): Command {
   const program = new Command('medloop')
     .description('An image classifier that learns from the people who use it.')
+    .version(version())
     .showHelpAfterError('(medloop --help lists the commands)')
     .exitOverride();
   addStackCommands(program, setExit);

@@ -46,9 +46,9 @@ export function mountRuns(
   }
 
   mount('startRun', jsonBody, async (req, res) => {
-    const { mode, requestedBy } = parse(startRunSchema, req.body);
+    const { mode, trigger, requestedBy } = parse(startRunSchema, req.body);
     const started = await withDeadline(
-      temporal.startRetrain({ mode, trigger: 'manual', requestedBy: personOf(req, requestedBy) }),
+      temporal.startRetrain({ mode, trigger, requestedBy: personOf(req, requestedBy) }),
       deadlineMs,
       'Temporal',
     );

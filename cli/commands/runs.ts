@@ -1,5 +1,5 @@
 /** `medloop retrain`, `medloop runs` and `medloop schedule`: start, follow and plan retrains. */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { RunsPage, RunView, ScheduleView } from '../../api/schema.js';
 import { run, type Context } from '../context.js';
 import { CliError, type ExitCode } from '../errors.js';
@@ -11,6 +11,7 @@ interface RetrainOptions {
   readonly wait?: boolean;
   readonly attach?: boolean;
   readonly by?: string;
+  readonly first?: boolean;
 }
 
 async function runningId({ api }: Context): Promise<string | null> {
@@ -22,7 +23,11 @@ async function retrain(context: Context, options: RetrainOptions): Promise<ExitC
   const { api, out } = context;
   let id: string;
   try {
-    const body = { mode: options.full ? 'full' : 'warm', ...(options.by ? { requestedBy: options.by } : {}) };
+    const body = {
+      mode: options.full ? 'full' : 'warm',
+      ...(options.first ? { trigger: 'start' } : {}),
+      ...(options.by ? { requestedBy: options.by } : {}),
+    };
     ({ id } = await api.request<{ id: string }>('runs', { method: 'POST', json: body }));
   } catch (error) {
     const running =
@@ -117,7 +122,8 @@ export function addRunCommands(program: Command, setExit: (code: ExitCode) => vo
     .option('--full', 'train from scratch on all data instead of going on from the model in service')
     .option('--wait', 'wait for the end (exit 3: refused by the gate, 4: nothing new)')
     .option('--attach', 'follow the retrain that is already running instead of failing')
-    .option('--by <name>', 'who asks for it');
+    .option('--by <name>', 'who asks for it')
+    .addOption(new Option('--first', 'the first training of a new stack').hideHelp());
   run<RetrainOptions>(retrainCommand, setExit, retrain);
 
   const runs = program.command('runs').description('retrains, past and present');

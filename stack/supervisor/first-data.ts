@@ -31,7 +31,15 @@ export async function provideFirstData(options: FirstDataOptions): Promise<void>
   }
   if (isStopping() || (await hasProduction(options))) return;
   say('No model is in service yet: training version 1.');
-  const code = await medloop(options, ['retrain', '--full', '--wait', '--attach']);
+  const code = await medloop(options, [
+    'retrain',
+    '--full',
+    '--wait',
+    '--attach',
+    '--first',
+    '--by',
+    'npm start',
+  ]);
   if (isStopping() || code === EXIT.done) return;
   if (code === EXIT.refused) {
     say('The first model did not pass the gate; the reasons stand above and in the page.');

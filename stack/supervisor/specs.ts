@@ -110,6 +110,8 @@ function ownProcesses(config: Config, env: NodeJS.ProcessEnv): PartSpec[] {
 function addresses({ config, credentials }: SpecInput): NodeJS.ProcessEnv {
   const { values, paths, embedded } = config;
   return {
+    // The package's notice that a later release will want a newer Node: nothing that an operator could act on.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     MEDLOOP_HOME: paths.home,
     MEDLOOP_TOOLS: config.tools,
     MEDLOOP_HOST: values.MEDLOOP_HOST,
