@@ -210,6 +210,14 @@ describe('web: accessibility', function () {
       expect(await findings(page), 'light').to.deep.equal([]);
       await page.emulateMedia({ colorScheme: 'dark' });
       await page.locator('html[data-mantine-color-scheme="dark"]').waitFor();
+      // Colours that fade into the other scheme are measured where they end.
+      await page.evaluate(async () => {
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const ending = document
+          .getAnimations()
+          .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity);
+        await Promise.allSettled(ending.map((one) => one.finished));
+      });
       expect(await findings(page), 'dark').to.deep.equal([]);
       for (const width of [390, 320]) {
         await page.setViewportSize({ width, height: 700 });
