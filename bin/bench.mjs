@@ -29,6 +29,7 @@ for (const name of named.length > 0 ? named : known) {
   const file = join(folder, `${name}.bench.js`);
   const { status } = spawnSync(process.execPath, ['--enable-source-maps', file, ...options], {
     stdio: 'inherit',
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...process.env },
   });
   if (status !== 0) failed += 1;
 }
