@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics } from 'prom-client';
 import { ConfigError, loadConfig, type Config } from '../config/env.js';
 import { createLogger, type Logger } from '../config/log.js';
+import { onStop } from '../config/stop.js';
 import { projectRoot } from '../config/paths.js';
 import type { Storage } from '../storage/open.js';
 import { createTemporalClient } from '../temporal/client.js';
@@ -175,26 +176,6 @@ async function serve(config: Config, log: Logger, stopping: AbortSignal): Promis
   storage.close();
 }
 
-function onStop(log: Logger): AbortSignal {
-  const controller = new AbortController();
-  const stop = (reason: string): void => {
-    if (controller.signal.aborted) return;
-    log.info({ reason }, 'api stopping');
-    setTimeout(() => {
-      log.error('api did not stop in time');
-      process.exit(1);
-    }, STOP_LIMIT_MS).unref();
-    controller.abort();
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // A supervisor that was killed cannot tell anyone to stop.
-  process.on('disconnect', () => {
-    stop('disconnect');
-  });
-  return controller.signal;
-}
-
 async function main(): Promise<number> {
   let config: Config;
   try {
@@ -206,7 +187,7 @@ async function main(): Promise<number> {
   }
   const log = createLogger('api', config.values.MEDLOOP_LOG_LEVEL);
   try {
-    await serve(config, log, onStop(log));
+    await serve(config, log, onStop(log, 'api', STOP_LIMIT_MS));
     log.info('api stopped');
     return 0;
   } catch (error) {

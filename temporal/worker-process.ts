@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GracefulShutdownPeriodExpiredError, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Config } from '../config/env.js';
 import { createLogger, type Logger } from '../config/log.js';
+import { onStop } from '../config/stop.js';
 import { connectWorker } from './connection.js';
 import { installRuntime } from './runtime-log.js';
 import { temporalSettings, type TemporalSettings } from './settings.js';
@@ -35,7 +36,7 @@ export async function runWorkerProcess(
   create: (context: WorkerContext) => Promise<WorkerParts>,
 ): Promise<never> {
   const log = createLogger(name, config.values.MEDLOOP_LOG_LEVEL);
-  const stopping = onStop(log);
+  const stopping = onStop(log, 'worker', STOP_LIMIT_MS);
   const readyFile = join(config.paths.run, `${name}.ready`);
   let code = 0;
   try {
@@ -66,26 +67,6 @@ export async function runWorkerProcess(
   await withdraw(readyFile);
   log.info({ code }, 'worker stopped');
   process.exit(code);
-}
-
-function onStop(log: Logger): AbortSignal {
-  const controller = new AbortController();
-  const stop = (reason: string): void => {
-    if (controller.signal.aborted) return;
-    log.info({ reason }, 'worker stopping');
-    setTimeout(() => {
-      log.error('worker did not stop in time');
-      process.exit(1);
-    }, STOP_LIMIT_MS).unref();
-    controller.abort();
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // A supervisor that was killed cannot tell anyone to stop.
-  process.on('disconnect', () => {
-    stop('disconnect');
-  });
-  return controller.signal;
 }
 
 async function announce(name: string, path: string, log: Logger): Promise<void> {
