@@ -1,10 +1,10 @@
 /** Fourth step: one MLflow run and one model version for this retrain, whatever the gate said. */
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { confusionMatrixSvg } from '../model/confusion-picture.js';
 import { ModelError } from '../model/errors.js';
 import { mlmodelFiles } from '../model/mlmodel.js';
+import { epochsSchema } from '../model/training/history.js';
 import type { EpochMetrics } from '../model/types.js';
 import { StorageError } from '../storage/errors.js';
 import type { RegistrationRequest, Snapshot } from '../storage/types.js';
@@ -16,21 +16,10 @@ import type { RegisterInput, RegisterResult } from './types.js';
 /** Only the evaluation needs it; everything else in the trainer's folder belongs to the version. */
 const NOT_PUBLISHED = ['trained-golden.npy'];
 
-const epochs = z.array(
-  z.object({
-    epoch: z.number(),
-    loss: z.number(),
-    trainAccuracy: z.number(),
-    validationAccuracy: z.number(),
-    validationLoss: z.number(),
-    seconds: z.number(),
-  }),
-);
-
 async function readHistory(folder: string): Promise<{ text: string; epochs: readonly EpochMetrics[] }> {
   try {
     const text = await readFile(join(folder, 'history.json'), 'utf8');
-    return { text, epochs: epochs.parse(JSON.parse(text)) };
+    return { text, epochs: epochsSchema.parse(JSON.parse(text)) };
   } catch (cause) {
     throw new ModelError('MODEL_UNREADABLE', "The trainer's history.json cannot be read.", { cause });
   }

@@ -1,4 +1,5 @@
 /** Parts of this room's processes, made from the configuration. */
+import { mlflowCredentials, s3Settings } from '../config/connections.js';
 import type { Config } from '../config/env.js';
 import type { Logger } from '../config/log.js';
 import { isExam, sha256Of, splitOf } from '../model/labels.js';
@@ -23,17 +24,8 @@ export function composeDecoder(config: Config): ImageDecoder {
 }
 
 export function composeStorage(config: Config, decode: ImageDecoder, logger: Logger): Storage {
-  const { values } = config;
   return openStorage({
-    s3: {
-      endpoint: config.s3Endpoint,
-      region: values.AWS_REGION,
-      accessKeyId: values.AWS_ACCESS_KEY_ID,
-      secretAccessKey: values.AWS_SECRET_ACCESS_KEY,
-      bucket: values.MEDLOOP_S3_BUCKET,
-      fsyncRoot: values.MEDLOOP_S3_FSYNC_ROOT ?? null,
-      logger,
-    },
+    s3: { ...s3Settings(config), logger },
     decode,
     splitOf,
     isExam,
@@ -43,14 +35,9 @@ export function composeStorage(config: Config, decode: ImageDecoder, logger: Log
 }
 
 export function composeRegistry(config: Config, logger: Logger): ModelRegistry {
-  const { values } = config;
   return createModelRegistry({
     url: config.mlflowUrl,
-    auth: {
-      token: values.MLFLOW_TRACKING_TOKEN,
-      username: values.MLFLOW_TRACKING_USERNAME,
-      password: values.MLFLOW_TRACKING_PASSWORD,
-    },
+    auth: mlflowCredentials(config),
     timeoutMs: MLFLOW_TIMEOUT_MS,
     retries: 1,
     model: MODEL_NAME,

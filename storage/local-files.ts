@@ -82,6 +82,16 @@ export async function digestOfFile(path: string): Promise<Sha256> {
   return hash.digest('hex') as Sha256;
 }
 
+/** SHA-256 of a file; null where there is none. */
+export async function digestIfThere(path: string): Promise<Sha256 | null> {
+  try {
+    return await digestOfFile(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
 /** Paths of all files below a folder, relative, with forward slashes, in code unit order. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

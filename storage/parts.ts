@@ -12,7 +12,7 @@ import { StorageError } from './errors.js';
 import { parseId } from './ids.js';
 import { hasCode, putOnce } from './json.js';
 import { partImagesKey, partIndexKey } from './keys.js';
-import { digestOfFile, onLocalDisk, removeLitter, systemCode, writeWhole } from './local-files.js';
+import { digestIfThere, onLocalDisk, removeLitter, systemCode, writeWhole } from './local-files.js';
 import { npyHeader, parseNpyHeader } from './npy.js';
 import type { CorrectionId, ObjectStore, PartRef, PartRow } from './types.js';
 
@@ -193,15 +193,6 @@ function corrupt(message: string): StorageError {
 
 function digestOf(bytes: Uint8Array): Sha256 {
   return createHash('sha256').update(bytes).digest('hex') as Sha256;
-}
-
-async function digestIfThere(path: string): Promise<Sha256 | null> {
-  try {
-    return await digestOfFile(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null;
-    throw error;
-  }
 }
 
 async function readIfThere(path: string): Promise<Uint8Array | null> {

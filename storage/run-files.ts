@@ -17,7 +17,7 @@ import {
   modelPrefix,
   parseCheckpointKey,
 } from './keys.js';
-import { digestOfFile, filesBelow, systemCode } from './local-files.js';
+import { digestIfThere, digestOfFile, filesBelow } from './local-files.js';
 import type { CheckpointRef, ObjectStore, RunFiles } from './types.js';
 
 const PARALLEL = 4;
@@ -183,15 +183,6 @@ async function describe(folder: string): Promise<Files> {
 function digestOf(files: Files): Sha256 {
   const text = files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join('');
   return createHash('sha256').update(text).digest('hex') as Sha256;
-}
-
-async function digestIfThere(path: string): Promise<Sha256 | null> {
-  try {
-    return await digestOfFile(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null;
-    throw error;
-  }
 }
 
 function assertRunId(runId: string): string {

@@ -1,6 +1,7 @@
 /** What the activities are told of the configuration. */
 import { availableParallelism } from 'node:os';
 import type { ActivitySettings } from '../activities/compose.js';
+import { mlflowCredentials, s3Settings } from '../config/connections.js';
 import { inheritedEnvironment, type Config } from '../config/env.js';
 import type { Logger } from '../config/log.js';
 import { MODEL_NAME } from '../workflows/contract.js';
@@ -10,21 +11,10 @@ export function activitySettings(config: Config, logger: Logger): ActivitySettin
   const { values } = config;
   return {
     model: MODEL_NAME,
-    s3: {
-      endpoint: config.s3Endpoint,
-      region: values.AWS_REGION,
-      accessKeyId: values.AWS_ACCESS_KEY_ID,
-      secretAccessKey: values.AWS_SECRET_ACCESS_KEY,
-      bucket: values.MEDLOOP_S3_BUCKET,
-      fsyncRoot: values.MEDLOOP_S3_FSYNC_ROOT ?? null,
-    },
+    s3: s3Settings(config),
     mlflow: {
       url: config.mlflowUrl,
-      auth: {
-        token: values.MLFLOW_TRACKING_TOKEN,
-        username: values.MLFLOW_TRACKING_USERNAME,
-        password: values.MLFLOW_TRACKING_PASSWORD,
-      },
+      auth: mlflowCredentials(config),
     },
     cacheFolder: config.paths.cache,
     // One core stays for serving.

@@ -7,6 +7,7 @@ import { ModelError } from '../errors.js';
 import type { Layout, NetworkState } from '../network/architecture.js';
 import type { DatasetFiles, EpochMetrics, TrainingSettings } from '../types.js';
 import { writeFolder } from './files.js';
+import { epochsSchema } from './history.js';
 import type { Moments } from './optimizer.js';
 
 /**
@@ -41,16 +42,7 @@ const stateSchema = z.object({
   epochImages: z.number(),
   epochSeconds: z.number(),
   seconds: z.number(),
-  epochs: z.array(
-    z.object({
-      epoch: z.number(),
-      loss: z.number(),
-      trainAccuracy: z.number(),
-      validationAccuracy: z.number(),
-      validationLoss: z.number(),
-      seconds: z.number(),
-    }),
-  ),
+  epochs: epochsSchema,
 });
 
 /** Name of the run that a checkpoint belongs to: other data, classes, settings or champion make it meaningless. */

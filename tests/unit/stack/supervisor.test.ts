@@ -116,7 +116,10 @@ describe('The supervisor', function () {
     });
 
     it('ends the children of a part that has gone itself', async function () {
-      if (process.platform !== 'linux') this.skip();
+      if (process.platform !== 'linux') {
+        console.log('      (skipped: such children are found through /proc, which only Linux has)');
+        this.skip();
+      }
       const { child, ended, output } = await start('deaf');
       const { pid, child: grandchild } = pidsOf(0);
       child.kill('SIGSTOP');

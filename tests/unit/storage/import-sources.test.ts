@@ -128,7 +128,10 @@ describe('import sources', function () {
 
     it('reads the real sample whole', async function () {
       const sample = sampleZipPath();
-      if (sample === null) this.skip();
+      if (sample === null) {
+        console.log('      (skipped: medical-mnist-sample.zip is not beside the repository)');
+        this.skip();
+      }
       const report = await run(await openZipSource(sample));
       expect(report).to.deep.include({
         labels: ['AbdomenCT', 'BreastMRI', 'CXR', 'ChestCT', 'Hand', 'HeadCT'],

@@ -187,7 +187,7 @@ export async function withSmallDisk(
         stdio: 'ignore',
       });
     } catch {
-      // Only root can.
+      console.log('      (skipped: only root can mount a small disk to fill)');
       test.skip();
     }
     try {

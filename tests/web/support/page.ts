@@ -24,7 +24,10 @@ export class PageTester {
   /** Builds the page if needed and starts the browser; false where there is none. */
   async begin(): Promise<boolean> {
     const path = browserPath();
-    if (path === null) return false;
+    if (path === null) {
+      console.log('    (skipped: no browser was found; npm test installs one where it can)');
+      return false;
+    }
     const module = pathToFileURL(join(projectRoot(), 'bin', 'build-web.mjs')).href;
     const { buildWeb } = (await import(module)) as { buildWeb: () => Promise<boolean> };
     await buildWeb();
